@@ -1,0 +1,375 @@
+#!/bin/bash
+# Builds the guest image (kernel, initramfs, BIOS files, manifest) from Debian packages into the cache, once per
+# recipe, and prints the path of its folder as the last line of standard output. Progress goes to standard error.
+#
+#   build.sh [--stock] [--refresh] [--initramfs-only DIR]
+#
+#   --stock               the kernel without our patches (an image of its own, compiled in the same tree)
+#   --refresh             look at the archive again instead of using the package versions that this recipe was built with
+#   --initramfs-only DIR  only the tools and the initramfs, into DIR, without the cache of images (for the tests)
+#
+# The cache is $VIRTIOFS_LAB_CACHE, else $XDG_CACHE_HOME/virtiofs-lab, else ~/.cache/virtiofs-lab.
+set -euo pipefail
+export LC_ALL=C
+umask 022
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+CACHE=${VIRTIOFS_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/virtiofs-lab}
+JOBS=$(nproc 2>/dev/null || echo 2)
+
+# The versions that the project's tests ran with.
+TESTED_LINUX='6.12.117-1~deb12u1'
+TESTED_PACKAGES='bash-static 5.2.15-2+b13, busybox-static 1:1.35.0-4+deb12u1+b1, gcc-12 12.2.0-14+deb12u1, binutils 2.40-2, libc6-dev-i386 2.36-9+deb12u14, seabios 1.16.2-1'
+
+# Recommended kernel command line; what each word is for stands in README.md.
+CMDLINE='console=ttyS0 quiet tsc=reliable tsc_early_khz=1000000 mitigations=off'
+
+say() { printf 'guest image: %s\n' "$*" >&2; }
+fail() {
+  printf 'guest image: %s\n' "$*" >&2
+  exit 1
+}
+no_way() {
+  fail "$* The image can be built in a container instead: 'docker build -t virtiofs-lab-guest guest-images && docker run --rm -v \"$CACHE\":/cache virtiofs-lab-guest' on any machine with Docker fills the same cache."
+}
+hash_of_input() { sha256sum | cut -c1-20; }
+
+# shellcheck source=kernel.sh
+. "$HERE/kernel.sh"
+
+flavour=lab refresh= only_initramfs=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --stock) flavour=stock ;;
+    --refresh) refresh=yes ;;
+    --initramfs-only) only_initramfs=${2:?--initramfs-only needs a folder} && shift ;;
+    -h | --help) sed -n '2,/^set -/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" && exit ;;
+    *) fail "unknown option '$1' (see --help)" ;;
+  esac
+  shift
+done
+
+# --- what the image is made of, as hashes -----------------------------------------------------------------------
+
+# Names and contents of files below guest-images/, independent of where the checkout is.
+hash_of_files() {
+  (cd "$HERE" && find "$@" -type f | sort | tr '\n' '\0' | xargs -0 sha256sum && find "$@" -type f -perm -u+x | sort) | hash_of_input
+}
+toolchain() { { gcc --version && ld --version; } 2>/dev/null | grep -E '^(gcc|GNU ld)' || echo none; }
+
+recipe=$(hash_of_files build.sh kernel.sh kernel.config patches tools rootfs)
+stamps=$CACHE/images/stamps
+compiler=$(toolchain)
+stamp=$stamps/$recipe-$(hash_of_input <<< "$compiler")-$flavour
+
+# An image that was built from this recipe needs neither the archive nor a compiler. Where there is no compiler, any
+# that this recipe was built with will do.
+finished_image() {
+  local candidates=("$stamp") file
+  [ "$compiler" = none ] && candidates=("$stamps/$recipe"-*-"$flavour")
+  for file in "${candidates[@]}"; do
+    if [ -e "$file" ] && [ -e "$CACHE/images/$(< "$file")/manifest.json" ]; then
+      printf '%s\n' "$CACHE/images/$(< "$file")"
+      return
+    fi
+  done
+  return 1
+}
+if [ -z "$refresh$only_initramfs" ] && finished_image; then
+  exit
+fi
+
+# --- the machine ------------------------------------------------------------------------------------------------
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+  no_way 'This machine has no apt: building the guest image needs Debian 12 (or a system like it).'
+fi
+if [ "$(dpkg --print-architecture)" != amd64 ]; then
+  no_way "The guest image is compiled on amd64; this machine is $(dpkg --print-architecture)."
+fi
+
+missing=()
+command -v gcc >/dev/null || missing+=(gcc)
+command -v ld >/dev/null || missing+=(binutils)
+command -v make >/dev/null || missing+=(make)
+[ -e /usr/include/x86_64-linux-gnu/sys/cdefs.h ] || missing+=(libc6-dev)
+command -v xz >/dev/null || missing+=(xz-utils)
+command -v flock >/dev/null || missing+=(util-linux)
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
+    no_way "Compiling the guest kernel needs ${missing[*]}, and this user may not install packages. Have 'apt-get install ${missing[*]}' run."
+  fi
+  say "installing on this machine: ${missing[*]}"
+  { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >&2 ||
+    no_way "apt-get could not install ${missing[*]}."
+  compiler=$(toolchain)
+  stamp=$stamps/$recipe-$(hash_of_input <<< "$compiler")-$flavour
+fi
+
+mkdir -p "$CACHE/debs" "$CACHE/packages" "$CACHE/images" "$stamps"
+exec 9> "$CACHE/lock"
+if ! flock --nonblock 9; then
+  say 'another build is running; waiting for it'
+  flock 9
+  if [ -z "$refresh$only_initramfs" ] && finished_image; then
+    exit
+  fi
+fi
+work=$(mktemp -d "$CACHE/work.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+# Whatever else is there was left by a run that was killed: the lock is ours.
+find "$CACHE" -maxdepth 1 -name 'work.*' ! -path "$work" -exec rm -rf {} +
+
+# --- packages: downloaded and unpacked, never installed ---------------------------------------------------------
+
+gcc_major=$(gcc -dumpversion)
+gcc_major=${gcc_major%%.*}
+declare -A PACKAGES=(
+  [amd64]="flex bison m4 libsigsegv2 bc libreadline8 patch lz4 libc6-dev-i386 lib32gcc-$gcc_major-dev seabios linux-source-6.12"
+  [i386]='busybox-static bash-static'
+)
+
+# apt with a state of its own for one architecture: the machine's lists and architectures stay as they are, and no
+# rights are needed.
+apt_for() {
+  local arch=$1 state=$CACHE/apt/$1
+  shift
+  mkdir -p "$state/lists/partial" "$state/archives/partial"
+  : > "$state/status"
+  cat > "$state/apt.conf" <<CONF
+Dir::State "$state";
+Dir::State::status "$state/status";
+Dir::Cache "$state";
+Dir::Cache::archives "$state/archives";
+APT::Architecture "$arch";
+APT::Architectures { "$arch"; };
+APT::Get::List-Cleanup "false";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Acquire::Retries "2";
+CONF
+  APT_CONFIG=$state/apt.conf apt-get "$@"
+}
+
+# One line a package of architecture $1: its file name in debs/ (name_version_arch.deb).
+package_files() {
+  local arch=$1 wanted=() name
+  for name in ${PACKAGES[$arch]}; do
+    if [ "$name" = linux-source-6.12 ] && APT_CONFIG=$CACHE/apt/$arch/apt.conf apt-cache show "$name=$TESTED_LINUX" >/dev/null 2>&1; then
+      name=$name=$TESTED_LINUX
+    fi
+    wanted+=("$name")
+  done
+  apt_for "$arch" download --print-uris "${wanted[@]}" | cut -d ' ' -f 2
+}
+
+fetch() {
+  local arch file
+  for arch in amd64 i386; do
+    if [ -n "$refresh" ] || ! apt_for "$arch" download --print-uris ${PACKAGES[$arch]} >/dev/null 2>&1; then
+      say "reading the package lists for $arch"
+      # An archive in the middle of an update fails for one list; what matters is whether the packages are there.
+      apt_for "$arch" update > "$work/apt-update.log" 2>&1 || true
+    fi
+    if ! package_files "$arch" > "$work/files.$arch" 2> "$work/apt.log"; then
+      cat "$work/apt-update.log" "$work/apt.log" >&2 2>/dev/null || true
+      no_way "The archive that apt is set up for does not have all of: ${PACKAGES[$arch]} ($arch); apt's words are above."
+    fi
+    local todo=()
+    while IFS= read -r file; do
+      [ -e "$CACHE/debs/$file" ] || todo+=("$file")
+    done < "$work/files.$arch"
+    if [ ${#todo[@]} -gt 0 ]; then
+      say "downloading ${todo[*]}"
+      mkdir -p "$work/debs"
+      local names=()
+      for file in "${todo[@]}"; do
+        local version=${file#*_}
+        version=${version%_*}
+        names+=("${file%%_*}=${version//%3a/:}")
+      done
+      (cd "$work/debs" && apt_for "$arch" download "${names[@]}" > "$work/apt.log" 2>&1) || {
+        cat "$work/apt.log" >&2
+        fail 'a package could not be downloaded; apt'\''s words are above'
+      }
+      mv "$work/debs"/* "$CACHE/debs/"
+    fi
+  done
+  cat "$work/files.amd64" "$work/files.i386" > "$work/files"
+}
+
+# unpack NAME: the folder with the contents of package NAME.
+unpack() {
+  local file
+  file=$(grep "^$1_" "$work/files")
+  if [ ! -d "$CACHE/packages/$file" ]; then
+    dpkg-deb --extract "$CACHE/debs/$file" "$work/unpacking"
+    mv "$work/unpacking" "$CACHE/packages/$file"
+  fi
+  printf '%s\n' "$CACHE/packages/$file"
+}
+version_of() {
+  local file
+  file=$(grep "^$1_" "$work/files")
+  file=${file#*_}
+  file=${file%_*}
+  printf '%s\n' "${file//%3a/:}"
+}
+
+fetch
+linux_version=$(version_of linux-source-6.12)
+if [ "$linux_version" != "$TESTED_LINUX" ]; then
+  say "the archive has no linux-source-6.12 $TESTED_LINUX, which the tests ran with; building with $linux_version"
+fi
+
+libc_headers=$(dpkg-query --show --showformat='${Version}' libc6-dev)
+versions=$(printf '%s\n' "$compiler" "libc6-dev $libc_headers" "$(sort "$work/files")")
+kernel_key=$({
+  hash_of_files kernel.sh kernel.config patches
+  printf '%s\n' "$compiler"
+  grep -E '^(linux-source|flex|bison|m4|bc|lz4)' "$work/files" | sort
+} | hash_of_input)
+key=$(printf '%s\n' "$recipe" "$flavour" "$versions" | hash_of_input)
+image=$CACHE/images/$key
+
+for tool in flex bison m4 bc patch lz4; do
+  PATH=$(unpack "$tool")/usr/bin:$PATH
+done
+export PATH
+BISON_PKGDATADIR=$(unpack bison)/usr/share/bison
+M4=$(unpack m4)/usr/bin/m4
+LD_LIBRARY_PATH=$(unpack libsigsegv2)/usr/lib/x86_64-linux-gnu:$(unpack libreadline8)/lib/x86_64-linux-gnu
+export BISON_PKGDATADIR M4 LD_LIBRARY_PATH
+
+# --- tools and initramfs ----------------------------------------------------------------------------------------
+
+# compile32 OUTPUT SOURCE: a static i386 program, from the unpacked 32-bit C library.
+compile32() {
+  local libc gcc_files headers
+  libc=$(unpack libc6-dev-i386)
+  gcc_files=$(unpack "lib32gcc-$gcc_major-dev")/usr/lib/gcc/x86_64-linux-gnu/$gcc_major/32
+  headers=/usr/include/x86_64-linux-gnu
+  gcc -m32 -march=i686 -O2 -std=gnu11 -Wall -Wextra -Wno-sign-compare -Werror -static -no-pie -fno-pie \
+    -ffile-prefix-map="$HERE"=. -Wl,--build-id=none -s \
+    -isystem "$libc/usr/include" -idirafter "$headers" -B"$libc/usr/lib32/" -B"$gcc_files/" \
+    -L"$libc/usr/lib32" -L"$gcc_files" -o "$1" "$2"
+}
+
+# The kernel's own program that writes an initramfs from a list. Finding one file in the source archive takes seconds,
+# so it is kept.
+gen_init_cpio() {
+  local source
+  source=$(unpack linux-source-6.12)/gen_init_cpio.c
+  if [ ! -e "$source" ]; then
+    tar --extract --file="${source%/*}/usr/src/linux-source-6.12.tar.xz" --to-stdout --occurrence=1 \
+      --wildcards '*/usr/gen_init_cpio.c' > "$work/gen_init_cpio.c"
+    mv "$work/gen_init_cpio.c" "$source"
+  fi
+  gcc -O2 -o "$work/gen_init_cpio" "$source"
+}
+
+# initramfs FILE: what the guest finds as its root file system.
+initramfs() {
+  local root=$work/root source name busybox
+  say 'building the tools and the initramfs'
+  rm -rf "$root"
+  mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,usr/share/licenses,dev,proc,sys,tmp,run,mnt/lab,root,etc}
+  cp -r "$HERE/rootfs/." "$root/"
+  busybox=$(unpack busybox-static)/bin/busybox
+  cp "$busybox" "$root/bin/busybox"
+  cp "$(unpack bash-static)/bin/bash-static" "$root/bin/bash"
+  for source in "$HERE"/tools/*.c; do
+    name=${source##*/}
+    compile32 "$root/bin/${name%.c}" "$source"
+  done
+  chmod 755 "$root"/init "$root"/bin/* "$root"/etc/lab/{console,login,shutdown}
+
+  gen_init_cpio
+  # The list rather than the folder decides owner, mode and time, so that nothing of this machine gets in.
+  {
+    (cd "$root" && find . -mindepth 1 \( -type d -printf 'dir /%P 755 0 0\n' \) -o \
+      \( -type f -perm -u+x -printf "file /%P $root/%P 755 0 0\n" \) -o \
+      \( -type f -printf "file /%P $root/%P 644 0 0\n" \))
+    "$busybox" --list | while IFS= read -r name; do
+      [ -e "$root/bin/$name" ] || printf 'slink /bin/%s busybox 777 0 0\n' "$name"
+    done
+    for name in init reboot poweroff halt getty; do
+      printf 'slink /sbin/%s ../bin/busybox 777 0 0\n' "$name"
+    done
+    printf 'nod /dev/console 600 0 0 c 5 1\n'
+  } | sort -k 2,2 -u > "$work/list"
+  "$work/gen_init_cpio" -t 1767225600 "$work/list" > "$work/initramfs.cpio"
+  gzip -n -9 < "$work/initramfs.cpio" > "$1"
+}
+
+if [ -n "$only_initramfs" ]; then
+  mkdir -p "$only_initramfs"
+  initramfs "$only_initramfs/initramfs.cpio.gz"
+  cp "$work/root/bin"/lab-* "$only_initramfs/"
+  cd "$only_initramfs" && pwd
+  exit
+fi
+
+# --- the image --------------------------------------------------------------------------------------------------
+
+file_entry() { # NAME FILE: one member of the manifest's "files"
+  printf '    "%s": { "name": "%s", "size": %d, "sha256": "%s" }' \
+    "$1" "$2" "$(stat --format=%s "$work/image/$2")" "$(sha256sum < "$work/image/$2" | cut -d ' ' -f 1)"
+}
+
+manifest() {
+  printf '{\n  "schema": 1,\n  "key": "%s",\n  "stock": %s,\n' "$key" "$([ "$flavour" = stock ] && echo true || echo false)"
+  printf '  "cmdline": "%s",\n  "files": {\n' "$CMDLINE"
+  file_entry kernel bzImage && printf ',\n'
+  file_entry initrd initramfs.cpio.gz && printf ',\n'
+  file_entry bios bios.bin && printf ',\n'
+  file_entry vgabios vgabios.bin && printf '\n  },\n'
+  printf '  "versions": {\n    "linux": "%s",\n    "compiler": "%s",\n    "binutils": "%s"' "$linux_version" \
+    "$(sed -n 1p <<< "$compiler")" "$(sed -n 2p <<< "$compiler")"
+  for name in busybox-static bash-static libc6-dev-i386 seabios; do
+    printf ',\n    "%s": "%s"' "$name" "$(version_of "$name")"
+  done
+  printf '\n  }\n}\n'
+}
+
+sources() {
+  cat <<TEXT
+# Where the guest image's sources are from
+
+Everything here was made from Debian packages; their sources are in Debian's archive under the names and versions below
+(\`apt-get source NAME=VERSION\`), and for good in Debian's snapshot archive. Recipe, patches, configuration and our own
+programs are in the folder \`guest-images\` of the project.
+
+| file | what | source package | licence |
+| --- | --- | --- | --- |
+| bzImage | Linux, $([ "$flavour" = stock ] && echo 'not patched' || echo 'with the patches in \`guest-images/patches\`'), configured by \`guest-images/kernel.config\` | linux $linux_version | GPL-2.0 |
+| initramfs.cpio.gz: busybox | busybox-static $(version_of busybox-static), i386 | busybox | GPL-2.0 |
+| initramfs.cpio.gz: bash | bash-static $(version_of bash-static), i386 | bash | GPL-3.0-or-later |
+| initramfs.cpio.gz: lab-agent, lab-bench | our programs, MIT, linked with the C library of libc6-dev-i386 $(version_of libc6-dev-i386) | glibc | LGPL-2.1-or-later |
+| bios.bin, vgabios.bin | seabios $(version_of seabios): bios.bin, vgabios-stdvga.bin | seabios | LGPL-3.0 |
+TEXT
+}
+
+if [ ! -e "$image/manifest.json" ]; then
+  kernel_build "$CACHE/kernel/$kernel_key" "$flavour" "$(unpack linux-source-6.12)/usr/src/linux-source-6.12.tar.xz"
+  mkdir -p "$work/image/LICENSES"
+  cp "$CACHE/kernel/$kernel_key/bzImage.$flavour" "$work/image/bzImage"
+  initramfs "$work/image/initramfs.cpio.gz"
+  cp "$(unpack seabios)/usr/share/seabios/bios.bin" "$work/image/bios.bin"
+  cp "$(unpack seabios)/usr/share/seabios/vgabios-stdvga.bin" "$work/image/vgabios.bin"
+  for name in linux-source-6.12 busybox-static bash-static libc6-dev-i386 seabios; do
+    copyright=$(unpack "$name")/usr/share/doc/$name/copyright
+    [ -e "$copyright" ] && cp "$copyright" "$work/image/LICENSES/$name"
+  done
+  sources > "$work/image/SOURCES.md"
+  manifest > "$work/image/manifest.json"
+  rm -rf "$image"
+  mv "$work/image" "$image"
+fi
+printf '%s\n' "$key" > "$work/stamp"
+mv "$work/stamp" "$stamp"
+printf '%s\n' "$image"
