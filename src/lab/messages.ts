@@ -1,0 +1,120 @@
+// What page and worker say to each other: the only thing the page sees of the worker, besides the pure modules
+// record.ts and describe.ts.
+import type { RecordHeader } from './record.ts';
+
+export type { RecordHeader };
+
+/** Cache policies as virtiofsd names them. */
+export type CacheMode = 'never' | 'metadata' | 'auto' | 'always';
+
+/** The guest image's files, whole, as the page downloaded and checked them. */
+export interface GuestAssets {
+  kernel: ArrayBuffer;
+  initrd: ArrayBuffer;
+  bios: ArrayBuffer;
+  vgabios: ArrayBuffer;
+  /** v86's own WebAssembly. */
+  wasm: ArrayBuffer;
+}
+
+export interface LabOptions {
+  /** MiB. */
+  memory: number;
+  /** The virtio-fs tag, at most 36 bytes of UTF-8. */
+  tag: string;
+  cache: CacheMode;
+  writeback: boolean;
+  /** Name of the tree: its database, and the Web Lock of whoever writes it. */
+  tree: string;
+}
+
+export type ToWorker =
+  | { type: 'start'; assets: GuestAssets; cmdline: string; options: LabOptions }
+  /** Typed into the terminal. */
+  | { type: 'input'; bytes: Uint8Array }
+  | { type: 'resize'; cols: number; rows: number }
+  /** A fresh emulator on the same device and tree, whatever the guest is doing. */
+  | { type: 'restart' }
+  /** Asks the guest to power off; the second one within its shutdown, or one without an agent, cuts the power. */
+  | { type: 'power-off' }
+  | { type: 'ctrl-alt-del' }
+  /** Every record up to and with this ordinal was taken in: back-pressure. */
+  | { type: 'log-ack'; seq: number }
+  /** Write everything dirty to the store now (page hidden or going away). */
+  | { type: 'commit-now' }
+  /** From the page, because a worker has no persist(). */
+  | { type: 'quota'; quota: number | undefined; usage: number | undefined; persisted: boolean };
+
+export type Stage = 'opening-tree' | 'booting' | 'mounted' | 'ready' | 'rebooting' | 'powered-off' | 'stopped';
+
+/** Why the lab could not start, or ended. */
+export type FailureCode =
+  /** This browser has no WebAssembly, or refuses ours. */
+  | 'no-wasm'
+  /** IndexedDB is missing or refused (private window, blocked site data). */
+  | 'no-indexeddb'
+  /** Another tab has the tree open. */
+  | 'tree-locked'
+  /** The tree was written by a newer version. */
+  | 'tree-newer'
+  /** The stored tree does not make sense. */
+  | 'tree-damaged'
+  /** The disk, or what the browser gives this site, is full. */
+  | 'quota'
+  /** The tree was open and is ours no more: another tab took it, or the site's data were removed. */
+  | 'tree-lost'
+  /** The emulator failed. */
+  | 'emulator'
+  /** The device found the guest's ring broken (DEVICE_NEEDS_RESET). */
+  | 'device-broken'
+  /** Anything else: a mistake of ours. */
+  | 'internal';
+
+export interface Counters {
+  /** FUSE requests taken since the page was opened. */
+  requests: number;
+  /** Over the last second. */
+  requestsPerSecond: number;
+  /** Inodes that the guest holds a lookup on. */
+  cachedInodes: number;
+  /** Open files and directories. */
+  handles: number;
+  /** Bytes of file content in the tree. */
+  bytesStored: number;
+  /** Bytes changed and not yet in the store. */
+  dirtyBytes: number;
+  /** Commits since the tree was opened. */
+  commits: number;
+  interrupts: number;
+  /** Requests taken and not yet answered. */
+  pending: number;
+}
+
+export interface ProcessName {
+  pid: number;
+  /** comm, a string of bytes. */
+  name: string;
+  /** The first record's `seq` that this name holds for. */
+  seq: number;
+}
+
+export type FromWorker =
+  | { type: 'stage'; stage: Stage; detail?: string }
+  | { type: 'failed'; code: FailureCode; message: string }
+  /** The terminal. */
+  | { type: 'console'; bytes: Uint8Array }
+  /** The boot log. */
+  | { type: 'serial'; bytes: Uint8Array }
+  /**
+   * `count` records behind each other in `bytes` (transferred). `first` is the ordinal of the first one in the order
+   * they were finished, from 1; a gap to the batch before was overwritten (`overwritten` counts all of them so far).
+   */
+  | { type: 'log'; first: number; count: number; bytes: ArrayBuffer; overwritten: number }
+  | { type: 'processes'; names: ProcessName[] }
+  /** A command line begins at the shell's prompt; `seq` is the first record after it began. */
+  | { type: 'command'; event: 'begin'; shell: number; text: string; seq: number }
+  /** It ended: `seq` is the first record after it. */
+  | { type: 'command'; event: 'end'; shell: number; status: number; seq: number }
+  | { type: 'counters'; counters: Counters }
+  /** Once, before anything else: what the times in the log count from, in ms since 1970. */
+  | { type: 'hello'; timeOrigin: number };
