@@ -22,7 +22,7 @@ TESTED_LINUX='6.12.117-1~deb12u1'
 TESTED_PACKAGES='bash-static 5.2.15-2+b13, busybox-static 1:1.35.0-4+deb12u1+b1, gcc-12 12.2.0-14+deb12u1, binutils 2.40-2, libc6-dev-i386 2.36-9+deb12u14, seabios 1.16.2-1'
 
 # Recommended kernel command line; what each word is for stands in README.md.
-CMDLINE='console=ttyS0 quiet tsc=reliable tsc_early_khz=1000000 mitigations=off'
+CMDLINE='console=ttyS0 quiet tsc=reliable mitigations=off'
 
 say() { printf 'guest image: %s\n' "$*" >&2; }
 fail() {
@@ -130,7 +130,7 @@ gcc_major=$(gcc -dumpversion)
 gcc_major=${gcc_major%%.*}
 declare -A PACKAGES=(
   [amd64]="flex bison m4 libsigsegv2 bc libreadline8 patch lz4 libc6-dev-i386 lib32gcc-$gcc_major-dev seabios linux-source-6.12"
-  [i386]='busybox-static bash-static'
+  [i386]='busybox-static bash-static ncurses-base'
 )
 
 # apt with a state of its own for one architecture: the machine's lists and architectures stay as they are, and no
@@ -282,6 +282,11 @@ initramfs() {
   busybox=$(unpack busybox-static)/bin/busybox
   cp "$busybox" "$root/bin/busybox"
   cp "$(unpack bash-static)/bin/bash-static" "$root/bin/bash"
+  # What bash's line editing has to know of the terminal.
+  for name in x/xterm-256color x/xterm l/linux v/vt100 d/dumb; do
+    mkdir -p "$root/lib/terminfo/${name%/*}"
+    cp "$(unpack ncurses-base)/lib/terminfo/$name" "$root/lib/terminfo/$name"
+  done
   for source in "$HERE"/tools/*.c; do
     name=${source##*/}
     compile32 "$root/bin/${name%.c}" "$source"
@@ -330,7 +335,7 @@ manifest() {
   file_entry vgabios vgabios.bin && printf '\n  },\n'
   printf '  "versions": {\n    "linux": "%s",\n    "compiler": "%s",\n    "binutils": "%s"' "$linux_version" \
     "$(sed -n 1p <<< "$compiler")" "$(sed -n 2p <<< "$compiler")"
-  for name in busybox-static bash-static libc6-dev-i386 seabios; do
+  for name in busybox-static bash-static ncurses-base libc6-dev-i386 seabios; do
     printf ',\n    "%s": "%s"' "$name" "$(version_of "$name")"
   done
   printf '\n  }\n}\n'
@@ -349,6 +354,7 @@ programs are in the folder \`guest-images\` of the project.
 | bzImage | Linux, $([ "$flavour" = stock ] && echo 'not patched' || echo 'with the patches in \`guest-images/patches\`'), configured by \`guest-images/kernel.config\` | linux $linux_version | GPL-2.0 |
 | initramfs.cpio.gz: busybox | busybox-static $(version_of busybox-static), i386 | busybox | GPL-2.0 |
 | initramfs.cpio.gz: bash | bash-static $(version_of bash-static), i386 | bash | GPL-3.0-or-later |
+| initramfs.cpio.gz: lib/terminfo | ncurses-base $(version_of ncurses-base) | ncurses | MIT (X11) |
 | initramfs.cpio.gz: lab-agent, lab-bench | our programs, MIT, linked with the C library of libc6-dev-i386 $(version_of libc6-dev-i386) | glibc | LGPL-2.1-or-later |
 | bios.bin, vgabios.bin | seabios $(version_of seabios): bios.bin, vgabios-stdvga.bin | seabios | LGPL-3.0 |
 TEXT
@@ -361,7 +367,7 @@ if [ ! -e "$image/manifest.json" ]; then
   initramfs "$work/image/initramfs.cpio.gz"
   cp "$(unpack seabios)/usr/share/seabios/bios.bin" "$work/image/bios.bin"
   cp "$(unpack seabios)/usr/share/seabios/vgabios-stdvga.bin" "$work/image/vgabios.bin"
-  for name in linux-source-6.12 busybox-static bash-static libc6-dev-i386 seabios; do
+  for name in linux-source-6.12 busybox-static bash-static ncurses-base libc6-dev-i386 seabios; do
     copyright=$(unpack "$name")/usr/share/doc/$name/copyright
     [ -e "$copyright" ] && cp "$copyright" "$work/image/LICENSES/$name"
   done

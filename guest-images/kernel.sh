@@ -7,14 +7,14 @@ KERNEL_STEPS=1005
 # What the unpacked tree need not have: sources that the configuration cannot reach. Kconfig and Makefile files stay.
 KERNEL_UNUSED=(
   '*/Documentation/*.rst' '*/Documentation/*.yaml' '*/Documentation/*.txt' '*/Documentation/*.svg'
-  '*/tools/testing/*' '*/tools/perf/*' '*/samples/*' '*.dts' '*.dtsi'
+  '*/tools/testing/*.[ch]' '*/tools/perf/*.[ch]' '*/samples/*.[ch]' '*.dts' '*.dtsi'
   '*/drivers/gpu/*.[ch]' '*/drivers/media/*.[ch]' '*/drivers/staging/*.[ch]' '*/drivers/infiniband/*.[ch]'
   '*/drivers/net/ethernet/*.[ch]' '*/drivers/net/wireless/*.[ch]' '*/drivers/iio/*.[ch]' '*/drivers/usb/*.[ch]'
   '*/drivers/clk/*.[ch]' '*/drivers/pinctrl/*.[ch]' '*/sound/*.[ch]'
-  '*/arch/alpha/*' '*/arch/arc/*' '*/arch/arm/*' '*/arch/arm64/*' '*/arch/csky/*' '*/arch/hexagon/*'
-  '*/arch/loongarch/*' '*/arch/m68k/*' '*/arch/microblaze/*' '*/arch/mips/*' '*/arch/nios2/*' '*/arch/openrisc/*'
-  '*/arch/parisc/*' '*/arch/powerpc/*' '*/arch/riscv/*' '*/arch/s390/*' '*/arch/sh/*' '*/arch/sparc/*'
-  '*/arch/um/*' '*/arch/xtensa/*'
+  '*/arch/alpha/*.[chS]' '*/arch/arc/*.[chS]' '*/arch/arm/*.[chS]' '*/arch/arm64/*.[chS]' '*/arch/csky/*.[chS]' '*/arch/hexagon/*.[chS]'
+  '*/arch/loongarch/*.[chS]' '*/arch/m68k/*.[chS]' '*/arch/microblaze/*.[chS]' '*/arch/mips/*.[chS]' '*/arch/nios2/*.[chS]' '*/arch/openrisc/*.[chS]'
+  '*/arch/parisc/*.[chS]' '*/arch/powerpc/*.[chS]' '*/arch/riscv/*.[chS]' '*/arch/s390/*.[chS]' '*/arch/sh/*.[chS]' '*/arch/sparc/*.[chS]'
+  '*/arch/um/*.[chS]' '*/arch/xtensa/*.[chS]'
 )
 
 # Runs make in the kernel tree $1 with the rest of the arguments, always the same way.
