@@ -1,0 +1,24 @@
+// MKNOD: make a file, a device node, a fifo or a socket. The guest has applied the umask.
+import { PosixError } from '../../../base/errno.ts';
+import { FUSE_OPCODE, fuse_entry_out, fuse_mknod_in } from '../abi.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../linux.ts';
+import { arg, name, op } from '../op.ts';
+import { entryText, modeText, quote } from '../text.ts';
+
+export const mknod = op({
+  opcode: FUSE_OPCODE.FUSE_MKNOD,
+  name: 'MKNOD',
+  request: [arg(fuse_mknod_in), name('name')],
+  reply: [arg(fuse_entry_out)],
+  handle(call) {
+    const { mode, rdev } = call.arg(fuse_mknod_in);
+    const type = mode & S_IFMT || S_IFREG;
+    if (type === S_IFDIR) throw new PosixError('EPERM');
+    if (type === S_IFLNK) throw new PosixError('EINVAL');
+    const named = call.properName();
+    const made = { mode: type | (mode & 0o7777), uid: call.uid, gid: call.gid, rdev };
+    call.putEntry(call.tree.mknod(call.self(), named, made));
+  },
+  asked: (request) => `make ${modeText(request.struct(fuse_mknod_in).mode)} ${quote(request.name())}`,
+  result: (reply) => entryText(reply.struct(fuse_entry_out)),
+});

@@ -1,0 +1,22 @@
+// SYMLINK: make a symbolic link.
+import { PosixError } from '../../../base/errno.ts';
+import { FUSE_OPCODE, fuse_entry_out } from '../abi.ts';
+import { PATH_MAX } from '../linux.ts';
+import { arg, name, op } from '../op.ts';
+import { entryText, quote } from '../text.ts';
+
+export const symlink = op({
+  opcode: FUSE_OPCODE.FUSE_SYMLINK,
+  name: 'SYMLINK',
+  request: [name('name'), name('target')],
+  reply: [arg(fuse_entry_out)],
+  handle(call) {
+    const named = call.properName();
+    const target = call.reader.cstring();
+    if (target.length === 0) throw new PosixError('ENOENT');
+    if (target.length >= PATH_MAX) throw new PosixError('ENAMETOOLONG');
+    call.putEntry(call.tree.symlink(call.self(), named, target, { uid: call.uid, gid: call.gid }));
+  },
+  asked: (request) => `link ${quote(request.name(0))} to ${quote(request.name(1))}`,
+  result: (reply) => entryText(reply.struct(fuse_entry_out)),
+});

@@ -1,0 +1,42 @@
+// WRITE: file content, copied once, from guest memory into the tree's chunks.
+import { PosixError } from '../../../base/errno.ts';
+import { formatFlags } from '../../../base/flags.ts';
+import { ShortMessage } from '../../../base/iov.ts';
+import { FUSE_OPCODE, FUSE_WRITE_FLAGS, fuse_write_in, fuse_write_out } from '../abi.ts';
+import { O_ACCMODE, O_FLAGS, O_RDONLY } from '../linux.ts';
+import { arg, bytes, op } from '../op.ts';
+import { killPrivileges } from '../setid.ts';
+
+const { FUSE_WRITE_CACHE, FUSE_WRITE_KILL_SUIDGID } = FUSE_WRITE_FLAGS;
+
+export const write = op<number>({
+  opcode: FUSE_OPCODE.FUSE_WRITE,
+  name: 'WRITE',
+  request: [arg(fuse_write_in), bytes('data')],
+  reply: [arg(fuse_write_out)],
+  handle(call) {
+    const { fh, offset, size, write_flags, flags } = call.arg(fuse_write_in);
+    const handle = call.handle(fh, false);
+    const { inode } = handle;
+    const delayed = (write_flags & FUSE_WRITE_CACHE) !== 0;
+    // With FUSE_WRITE_CACHE the guest picked any open file of the inode, and the offset is where the page lies.
+    if (!delayed && (handle.flags & O_ACCMODE) === O_RDONLY) throw new PosixError('EBADF', 'not open for writing');
+    if (size > call.reader.remaining) throw new ShortMessage(size, call.reader.remaining);
+    const at = !delayed && flags & O_FLAGS.O_APPEND ? inode.size : call.offset(offset);
+    if (size === 0) return 0;
+    killPrivileges(call.session, inode, (write_flags & FUSE_WRITE_KILL_SUIDGID) !== 0);
+    const written = call.tree.write(inode, at, size, call.reader);
+    return written ? written.then(() => size) : size;
+  },
+  encode(call, size) {
+    call.writer.struct(fuse_write_out, (out) => {
+      out.size = size;
+    });
+  },
+  asked(request) {
+    const { fh, offset, size, write_flags } = request.struct(fuse_write_in);
+    const how = write_flags === 0 ? '' : ` (${formatFlags(write_flags, FUSE_WRITE_FLAGS)})`;
+    return `write ${size} B at ${offset} to fh ${fh}${how}`;
+  },
+  result: (reply) => `${reply.struct(fuse_write_out).size} B`,
+});
