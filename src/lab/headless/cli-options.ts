@@ -1,0 +1,158 @@
+// The command line of `npm run guest`, parsed and checked.
+import { parseArgs } from 'node:util';
+import type { CacheMode } from '../messages.ts';
+
+export const CACHE_MODES: readonly CacheMode[] = ['never', 'metadata', 'auto', 'always'];
+
+export const USAGE = `usage: npm run --silent guest -- [OPTIONS] SCRIPT.sh
+       npm run --silent guest -- [OPTIONS] -c 'COMMANDS'
+       npm run --silent guest -- [OPTIONS] --until REGEX
+
+Boots a Linux guest whose /mnt/lab is a virtio-fs device, and
+  SCRIPT.sh        runs the script there, prints what it prints, ends with its status
+  -c COMMANDS      likewise for commands of a shell
+  --until REGEX    prints the serial console as it comes and ends with 0 when the pattern appears on it
+
+Options
+  --kernel FILE    a bzImage of your own (default: the lab's guest image, built when it is not in the cache)
+  --initrd FILE    an initramfs of your own; a kernel of your own gets the lab's where commands are to be run
+  --append WORDS   words for the kernel command line
+  --memory MIB     the guest's memory (default 128)
+  --cache POLICY   never, metadata, auto (default) or always, as virtiofsd names them
+  --writeback      let the guest cache writes too
+  --tag NAME       the tag of the device (default lab)
+  --load DIR       copy a folder of the host into the tree first
+  --store DIR      keep the tree in this folder; without it the tree is in memory and gone at the end
+  --log FILE       write every request to a file of JSON lines
+  --timeout SECS   give up after so many seconds, with status 124
+  --help           this text
+
+Status: that of the commands, 124 on timeout, 125 where the guest or the lab failed, 2 for a wrong command line.
+`;
+
+export type Task =
+  | { do: 'commands'; text: string }
+  | { do: 'script'; file: string }
+  | { do: 'until'; pattern: RegExp };
+
+export interface GuestOptions {
+  task: Task;
+  kernel: string | undefined;
+  initrd: string | undefined;
+  append: string;
+  memory: number;
+  cache: CacheMode;
+  writeback: boolean;
+  tag: string;
+  load: string | undefined;
+  store: string | undefined;
+  log: string | undefined;
+  /** Seconds; undefined for none. */
+  timeout: number | undefined;
+}
+
+/** A wrong command line; the message says what is wrong with it. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Parses the words after the command. 'help' where help was asked for. Throws UsageError. */
+export function parseCommandLine(words: string[]): GuestOptions | 'help' {
+  let parsed: ReturnType<typeof parseWords>;
+  try {
+    parsed = parseWords(words);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] as string) : String(error));
+  }
+  const { values, positionals } = parsed;
+  if (values.help) return 'help';
+  return {
+    task: task(values.c, values.until, positionals),
+    kernel: values.kernel,
+    initrd: values.initrd,
+    append: values.append ?? '',
+    memory: memory(values.memory),
+    cache: cache(values.cache),
+    writeback: values.writeback ?? false,
+    tag: tag(values.tag),
+    load: values.load,
+    store: values.store,
+    log: values.log,
+    timeout: timeout(values.timeout),
+  };
+}
+
+function parseWords(args: string[]) {
+  return parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      kernel: { type: 'string' },
+      initrd: { type: 'string' },
+      append: { type: 'string' },
+      memory: { type: 'string' },
+      cache: { type: 'string' },
+      writeback: { type: 'boolean' },
+      tag: { type: 'string' },
+      load: { type: 'string' },
+      store: { type: 'string' },
+      log: { type: 'string' },
+      until: { type: 'string' },
+      timeout: { type: 'string' },
+      c: { type: 'string', short: 'c' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+}
+
+function task(commands: string | undefined, until: string | undefined, files: string[]): Task {
+  const given = [commands !== undefined, until !== undefined, files.length > 0].filter(Boolean).length;
+  if (given === 0) throw new UsageError('nothing to do: give a script, -c COMMANDS or --until REGEX');
+  if (given > 1) throw new UsageError('give one of a script, -c COMMANDS and --until REGEX');
+  if (commands !== undefined) return { do: 'commands', text: commands };
+  if (until !== undefined) {
+    try {
+      return { do: 'until', pattern: new RegExp(until, 'm') };
+    } catch (error) {
+      throw new UsageError(`--until: ${(error as Error).message}`);
+    }
+  }
+  if (files.length > 1) throw new UsageError(`one script only, and no arguments for it: ${files.slice(1).join(' ')}`);
+  return { do: 'script', file: files[0] as string };
+}
+
+function memory(text: string | undefined): number {
+  if (text === undefined) return 128;
+  const mib = Number(text);
+  // The initramfs is loaded at 64 MiB; v86 ends below 2 GiB.
+  if (!Number.isInteger(mib) || mib < 80 || mib > 2047) {
+    throw new UsageError(`--memory: ${text} is not a number of MiB from 80 to 2047`);
+  }
+  return mib;
+}
+
+function cache(text: string | undefined): CacheMode {
+  if (text === undefined) return 'auto';
+  const mode = CACHE_MODES.find((name) => name === text);
+  if (mode === undefined) throw new UsageError(`--cache: ${text} is not one of ${CACHE_MODES.join(', ')}`);
+  return mode;
+}
+
+function tag(text: string | undefined): string {
+  if (text === undefined) return 'lab';
+  const size = Buffer.byteLength(text);
+  if (size < 1 || size > 36 || /[\s\0]/.test(text)) {
+    throw new UsageError(`--tag: ${JSON.stringify(text)} is not 1 to 36 bytes without white space`);
+  }
+  return text;
+}
+
+function timeout(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const seconds = Number(text);
+  // A timer of the host holds 2^31 - 1 ms.
+  if (!(seconds > 0) || seconds > 2_000_000) {
+    throw new UsageError(`--timeout: ${text} is not a number of seconds above 0`);
+  }
+  return seconds;
+}

@@ -1,0 +1,183 @@
+// `npm run guest`: boots a guest, runs what is asked for in it, ends with its status.
+import { readFile } from 'node:fs/promises';
+import { DirStore } from '../../fs/store/dir-store.ts';
+import { MemoryStore } from '../../fs/store/memory-store.ts';
+import { GuestGone, MAX_SCRIPT } from '../agent.ts';
+import { type GuestOptions, parseCommandLine, USAGE, UsageError } from './cli-options.ts';
+import { bootGuest, type GuestMachine, MachineEnded } from './guest-machine.ts';
+import { LoadError, loadFolder } from './load-folder.ts';
+import { RequestLogFile } from './request-log.ts';
+import { treeDigest } from './tree-digest.ts';
+
+const TIMEOUT = 124;
+const FAILED = 125;
+const WRONG_USAGE = 2;
+
+/** An end from outside of the run: the time is up, or a signal. */
+class Cut {
+  readonly status: number;
+  constructor(status: number) {
+    this.status = status;
+  }
+}
+
+/** Writes bytes and resolves when they are out: a pipe may be slower than the guest. */
+function write(stream: NodeJS.WriteStream, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => stream.write(bytes, (error) => (error ? reject(error) : resolve())));
+}
+
+async function main(words: string[]): Promise<number> {
+  const options = parseCommandLine(words);
+  if (options === 'help') {
+    await write(process.stdout, Buffer.from(USAGE));
+    return 0;
+  }
+  // Read before the guest boots, so that a wrong name costs nothing.
+  const { task } = options;
+  const script = task.do === 'script' ? await readFile(task.file) : undefined;
+  return withinLimits(options, (cut) => session(options, script, cut));
+}
+
+/** Runs `body` until it ends, the time is up, or a signal comes; `cut` rejects then. */
+async function withinLimits(
+  options: GuestOptions,
+  body: (cut: Promise<never>) => Promise<number>,
+): Promise<number> {
+  let cutOff: (cut: Cut) => void = () => {};
+  const cut = new Promise<never>((_, reject) => {
+    cutOff = reject;
+  });
+  // Also cut while nobody waits for it.
+  cut.catch(() => {});
+  const timer =
+    options.timeout === undefined ? undefined : setTimeout(() => cutOff(new Cut(TIMEOUT)), options.timeout * 1000);
+  const onInterrupt = (): void => cutOff(new Cut(130));
+  const onTerminate = (): void => cutOff(new Cut(143));
+  process.once('SIGINT', onInterrupt);
+  process.once('SIGTERM', onTerminate);
+  try {
+    return await body(cut);
+  } catch (error) {
+    if (!(error instanceof Cut)) throw error;
+    if (error.status === TIMEOUT) process.stderr.write(`guest: timed out after ${options.timeout} s\n`);
+    return error.status;
+  } finally {
+    clearTimeout(timer);
+    process.off('SIGINT', onInterrupt);
+    process.off('SIGTERM', onTerminate);
+  }
+}
+
+async function session(options: GuestOptions, script: Uint8Array | undefined, cut: Promise<never>): Promise<number> {
+  let digest = 'empty';
+  const booting = bootGuest({
+    image: {
+      kernel: options.kernel,
+      initrd: options.initrd,
+      ownKernelWithOurInitrd: options.task.do !== 'until',
+    },
+    append: options.append,
+    memory: options.memory,
+    cache: options.cache,
+    writeback: options.writeback,
+    tag: options.tag,
+    store: options.store === undefined ? new MemoryStore() : new DirStore(options.store),
+    record: options.log === undefined ? 'off' : 'whole',
+    prepare: async (tree) => {
+      if (options.load !== undefined) await loadFolder(tree, options.load);
+      if (options.log !== undefined) digest = await treeDigest(tree);
+    },
+  });
+  // Whoever is cut off while it boots has nothing of the guest to save.
+  const machine = await Promise.race([booting, cut]).catch((error: unknown) => {
+    if (error instanceof Cut) void booting.then((late) => late.close());
+    throw error;
+  });
+  let log: RequestLogFile | undefined;
+  try {
+    if (options.log !== undefined) {
+      log = new RequestLogFile(options.log, machine.lab.log, () => logHeader(options, machine, digest));
+    }
+    return await Promise.race([perform(options, script, machine), cut]);
+  } finally {
+    machine.lab.close();
+    log?.close();
+    await machine.close();
+  }
+}
+
+function logHeader(options: GuestOptions, machine: GuestMachine, digest: string): Record<string, unknown> {
+  const { minor, flags, flags2, maxReadahead } = machine.server.session.negotiated;
+  return {
+    cache: options.cache,
+    writeback: options.writeback,
+    tag: options.tag,
+    policy: machine.server.session.policy,
+    negotiated: { major: 7, minor, flags, flags2, max_readahead: maxReadahead },
+    timeOrigin: performance.timeOrigin,
+    tree: digest,
+    ...(options.load === undefined ? {} : { load: options.load }),
+    ...(options.store === undefined ? {} : { store: options.store }),
+  };
+}
+
+async function perform(
+  options: GuestOptions,
+  script: Uint8Array | undefined,
+  machine: GuestMachine,
+): Promise<number> {
+  const { task } = options;
+  if (task.do === 'until') {
+    let last = Promise.resolve();
+    machine.lab.serial.on((bytes) => {
+      last = write(process.stdout, bytes);
+    });
+    await machine.waitForSerial(task.pattern);
+    await last;
+    return 0;
+  }
+  const failed = new Promise<never>((_, reject) => {
+    machine.lab.failures.on(({ message }) => reject(new MachineEnded(message)));
+  });
+  const status = await Promise.race([commands(script ?? Buffer.from((task as { text: string }).text), machine), failed]);
+  const end = await Promise.race([machine.run('cd /; sync'), failed]);
+  if (end.status !== 0) throw new MachineEnded(`sync in the guest ended with ${end.status}: ${end.stderr}`);
+  return status;
+}
+
+async function commands(script: Uint8Array, machine: GuestMachine): Promise<number> {
+  let last = Promise.resolve();
+  const onOutput = (stream: 1 | 2, bytes: Uint8Array): void => {
+    last = write(stream === 1 ? process.stdout : process.stderr, bytes);
+  };
+  // A script that is longer than an argument may be, or names its interpreter, has to be a file.
+  const asFile = script.length > MAX_SCRIPT || (script[0] === 0x23 && script[1] === 0x21);
+  if (asFile) {
+    const run = script[0] === 0x23 ? 'exec /tmp/script' : 'exec sh /tmp/script';
+    const placed = await machine.run('cat > /tmp/script && chmod 700 /tmp/script', { stdin: script });
+    if (placed.status !== 0) throw new MachineEnded(`the script could not be placed in the guest: ${placed.stderr}`);
+    script = Buffer.from(run);
+  }
+  const { status } = await machine.lab.run(script, { onOutput }).done;
+  await last;
+  return status;
+}
+
+function explain(error: unknown): string {
+  const expected =
+    error instanceof UsageError || error instanceof GuestGone || error instanceof MachineEnded || error instanceof LoadError;
+  if (expected) return error.message;
+  if (error instanceof Error) return 'code' in error ? error.message : (error.stack ?? error.message);
+  return String(error);
+}
+
+main(process.argv.slice(2)).then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    process.stderr.write(`guest: ${explain(error)}\n`);
+    if (error instanceof UsageError) process.stderr.write('Try --help.\n');
+    process.exitCode = error instanceof UsageError ? WRONG_USAGE : FAILED;
+  },
+);

@@ -1,0 +1,94 @@
+// Finds the guest image (building it where the cache has none) and reads a machine's files.
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { MachineImage } from '../emulator.ts';
+
+interface ManifestFile {
+  name: string;
+  size: number;
+  sha256: string;
+}
+
+interface Manifest {
+  schema: number;
+  key: string;
+  files: Record<'kernel' | 'initrd' | 'bios' | 'vgabios', ManifestFile>;
+  cmdline: string;
+}
+
+export interface ImageChoice {
+  /** Files in place of the image's. */
+  kernel?: string | undefined;
+  initrd?: string | undefined;
+  /** Whether a kernel of the user's own gets the image's initramfs where it has none. */
+  ownKernelWithOurInitrd?: boolean;
+  /** The image with an unpatched kernel. */
+  stock?: boolean;
+}
+
+export interface FoundImage {
+  image: MachineImage;
+  cmdline: string;
+}
+
+const buildScript = fileURLToPath(new URL('../../../guest-images/build.sh', import.meta.url));
+/** What any kernel needs to be heard and to keep time under v86. */
+const OWN_KERNEL_CMDLINE = 'console=ttyS0 tsc=reliable mitigations=off';
+
+/** The folder of the guest image. Progress of a build goes to our standard error. Rejects where the build fails. */
+export function imageFolder(stock = false): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('bash', [buildScript, ...(stock ? ['--stock'] : [])], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      const folder = out.trimEnd().split('\n').at(-1) ?? '';
+      if (code === 0 && folder !== '') resolve(folder);
+      else reject(new Error(`the guest image could not be built (guest-images/build.sh ended with ${code})`));
+    });
+  });
+}
+
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
+
+function compileV86(): Promise<WebAssembly.Module> {
+  const file = createRequire(import.meta.url).resolve('v86/build/v86.wasm');
+  let module = compiled.get(file);
+  if (module === undefined) {
+    module = readFile(file).then((bytes) => WebAssembly.compile(bytes));
+    compiled.set(file, module);
+  }
+  return module;
+}
+
+async function readWhole(file: string): Promise<ArrayBuffer> {
+  const bytes = await readFile(file);
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+}
+
+/** Reads what a machine is made of. */
+export async function findImage(choice: ImageChoice = {}): Promise<FoundImage> {
+  const folder = await imageFolder(choice.stock);
+  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Manifest;
+  const ours = (name: keyof Manifest['files']): string => join(folder, manifest.files[name].name);
+  const initrd =
+    choice.initrd ??
+    (choice.kernel === undefined || choice.ownKernelWithOurInitrd === true ? ours('initrd') : undefined);
+  const [kernel, initrdBytes, bios, vgabios, wasm] = await Promise.all([
+    readWhole(choice.kernel ?? ours('kernel')),
+    initrd === undefined ? undefined : readWhole(initrd),
+    readWhole(ours('bios')),
+    readWhole(ours('vgabios')),
+    compileV86(),
+  ]);
+  return {
+    image: { kernel, initrd: initrdBytes, bios, vgabios, wasm },
+    cmdline: choice.kernel === undefined ? manifest.cmdline : OWN_KERNEL_CMDLINE,
+  };
+}

@@ -1,0 +1,321 @@
+// The composition root: emulator, device, server, tree, log and control channel, put together without a page.
+import type { Exchange } from '../base/exchange.ts';
+import { Emitter } from '../base/emitter.ts';
+import { attachToV86, type V86Attachment } from '../device/v86-bus.ts';
+import { type DeviceObserver, VirtioFsDevice } from '../device/virtio-fs.ts';
+import { policyOf } from '../fs/fuse/policy.ts';
+import { type Answered, FuseServer } from '../fs/fuse/server.ts';
+import type { Tree } from '../fs/tree/tree.ts';
+import { Agent, type Job, type RunOptions } from './agent.ts';
+import { Emulator, type Ending, type MachineImage, type P9FileSystem } from './emulator.ts';
+import type { CacheMode, Counters, FailureCode, ProcessName, Stage } from './messages.ts';
+import { Recorder } from './recorder.ts';
+import { RecordLog, type RecordLimits } from './record-log.ts';
+
+export interface MachineOptions {
+  image: MachineImage;
+  cmdline: string;
+  /** MiB. */
+  memory: number;
+  /** The virtio-fs tag. */
+  tag: string;
+  cache: CacheMode;
+  writeback: boolean;
+  /** Whether v86's own 9p (tag host9p) is there too. */
+  p9?: boolean;
+  /** Whether requests are recorded (default), and kept whole. */
+  record?: 'off' | 'cut' | 'whole';
+  limits?: RecordLimits;
+}
+
+export interface StageChange {
+  stage: Stage;
+  detail?: string;
+}
+
+export interface Failure {
+  code: FailureCode;
+  message: string;
+}
+
+export type CommandEvent =
+  | { event: 'begin'; shell: number; text: string; seq: number }
+  | { event: 'end'; shell: number; status: number; seq: number };
+
+/** A gap between two slices of guest time after which the guest's clock is looked after, ms. */
+const BLOCKED = 500;
+/** A step of the host's wall clock against its monotonic one that the guest is told of, ms. */
+const STEPPED = 50;
+
+export class Lab {
+  readonly tree: Tree;
+  readonly server: FuseServer;
+  readonly device: VirtioFsDevice;
+  readonly agent: Agent;
+  readonly recorder: Recorder;
+  readonly log: RecordLog;
+
+  readonly stages = new Emitter<StageChange>();
+  readonly failures = new Emitter<Failure>();
+  /** The terminal's output. */
+  readonly console = new Emitter<Uint8Array>();
+  /** The serial line's output, in slices. */
+  readonly serial = new Emitter<Uint8Array>();
+  readonly processes = new Emitter<ProcessName>();
+  readonly commands = new Emitter<CommandEvent>();
+  /** What the guest's init did with the mount. */
+  readonly mounted = new Emitter<string>();
+  /** The device's session with a guest began (INIT was answered). */
+  readonly sessions = new Emitter<void>();
+
+  /** The last stage. */
+  stage: StageChange = { stage: 'stopped' };
+  private readonly options: MachineOptions;
+  private readonly names = new Map<number, string>();
+  private emulator: Emulator | undefined;
+  private attachment: V86Attachment | undefined;
+  private p9: boolean | P9FileSystem;
+  private serialBytes = new Uint8Array(4096);
+  private serialLength = 0;
+  private lastSlice = 0;
+  private wallOffset = 0;
+  private size: [cols: number, rows: number] = [80, 25];
+  private sessionOpen = false;
+  private shuttingDown = false;
+  private ended = false;
+  /** Counts starts, so that a boot that was overtaken by another ends there. */
+  private boots = 0;
+
+  constructor(tree: Tree, options: MachineOptions) {
+    this.tree = tree;
+    this.options = options;
+    this.p9 = options.p9 ?? false;
+    this.log = new RecordLog(options.limits);
+    this.recorder = new Recorder(this.log);
+    this.recorder.enabled = options.record !== 'off';
+    this.recorder.whole = options.record === 'whole';
+    this.server = new FuseServer({
+      tree,
+      policy: policyOf(options.cache, options.writeback),
+      observer: { answered: (exchange, answer) => this.answered(exchange, answer) },
+    });
+    const { recorder } = this;
+    const observer: DeviceObserver = {
+      taken: (exchange, available, taken, availIndex) => recorder.taken(exchange, available, taken, availIndex),
+      used: (exchange, _length, usedIndex, interrupted, at) => recorder.used(exchange, usedIndex, interrupted, at),
+      reset: () => recorder.reset(),
+      broken: (reason) => this.fail('device-broken', `The guest's virtio ring is broken: ${reason}.`),
+    };
+    this.device = new VirtioFsDevice({ tag: options.tag, handler: this.server, observer });
+    this.agent = new Agent((bytes) => this.emulator?.sendControl(bytes), {
+      onHello: () => {
+        this.setTime();
+        this.change('ready');
+      },
+      onMounted: (line) => {
+        this.mounted.emit(line);
+        this.change('ready', line);
+      },
+      onProcess: (pid, name) => this.name(pid, name),
+      onFork: (parent, child) => this.name(child, this.names.get(parent) ?? ''),
+      onProcessExit: (pid) => void this.names.delete(pid),
+      onPromptBegin: (shell, text) =>
+        this.commands.emit({ event: 'begin', shell, text, seq: this.recorder.nextSeq }),
+      onPromptEnd: (shell, status) =>
+        this.commands.emit({ event: 'end', shell, status, seq: this.recorder.nextSeq }),
+    });
+  }
+
+  /** Boots a fresh emulator on the device and the tree. Rejects where there is no emulator to be had. */
+  async boot(): Promise<void> {
+    const { options } = this;
+    const turn = ++this.boots;
+    this.shuttingDown = false;
+    this.change('booting');
+    const current = (): boolean => turn === this.boots && !this.ended;
+    const emulator = await Emulator.create({
+      image: options.image,
+      cmdline: options.cmdline,
+      memory: options.memory,
+      p9: this.p9,
+      plug: (v86) => {
+        if (!current()) return;
+        this.attachment = attachToV86(v86, this.device);
+        this.recorder.memory = this.attachment.bus.memory;
+      },
+      onConsole: (bytes) => this.console.emit(bytes),
+      onControl: (bytes) => this.agent.receive(bytes),
+      onSerial: (byte) => this.gatherSerial(byte),
+      onSlice: () => this.afterSlice(),
+      onEnd: (ending) => this.end(ending),
+    });
+    if (!current()) {
+      emulator.destroy();
+      return;
+    }
+    this.emulator = emulator;
+    emulator.resize(...this.size);
+    this.lastSlice = performance.now();
+    emulator.run();
+  }
+
+  /** A fresh emulator whatever the guest is doing, like a reset button. */
+  async restart(): Promise<void> {
+    this.change('rebooting');
+    this.unplug('the guest was restarted');
+    await this.boot();
+  }
+
+  /** Asks the guest to power off; asked again while it does, or without an agent to ask, the power is cut. */
+  powerOff(): void {
+    if (this.emulator === undefined) return;
+    if (this.agent.ready && !this.shuttingDown) {
+      this.shuttingDown = true;
+      // The guest goes away under this job: that is its purpose.
+      this.agent.run('poweroff').done.then(
+        () => {},
+        () => {},
+      );
+      return;
+    }
+    this.end({ how: 'halt' });
+  }
+
+  ctrlAltDel(): void {
+    this.emulator?.ctrlAltDel();
+  }
+
+  /** Typed into the terminal. */
+  input(bytes: Uint8Array): void {
+    this.emulator?.sendConsole(bytes);
+  }
+
+  /** Typed into the serial line. */
+  serialInput(bytes: Uint8Array): void {
+    this.emulator?.sendSerial(bytes);
+  }
+
+  resize(cols: number, rows: number): void {
+    this.size = [cols, rows];
+    this.emulator?.resize(cols, rows);
+  }
+
+  /** Runs a shell script in /mnt/lab of the guest, now or when its agent is up. */
+  run(script: string | Uint8Array, options?: RunOptions): Job {
+    return this.agent.run(script, options);
+  }
+
+  /** Ends the emulator for good. The tree stays open: it belongs to whoever opened it. */
+  close(): void {
+    if (this.ended) return;
+    this.unplug('the lab was closed');
+    this.ended = true;
+    this.change('stopped');
+  }
+
+  counters(): Omit<Counters, 'requestsPerSecond'> {
+    const { tree, server, device } = this;
+    const state = device.state();
+    return {
+      requests: state.taken,
+      cachedInodes: server.session.nodes.size,
+      handles: server.session.handles.size,
+      bytesStored: tree.counters.bytesStored,
+      dirtyBytes: tree.dirtyBytes,
+      commits: tree.counters.commits,
+      interrupts: state.interrupts,
+      pending: state.taken - state.used,
+    };
+  }
+
+  private answered(exchange: Exchange, answer: Readonly<Answered>): void {
+    this.recorder.answered(exchange, answer);
+    const { open } = this.server.session;
+    if (open === this.sessionOpen) return;
+    this.sessionOpen = open;
+    if (open) {
+      this.sessions.emit();
+      if (this.stage.stage === 'booting') this.change('mounted');
+    }
+  }
+
+  private name(pid: number, name: string): void {
+    this.names.set(pid, name);
+    this.processes.emit({ pid, name, seq: this.recorder.nextSeq });
+  }
+
+  private gatherSerial(byte: number): void {
+    if (this.serialLength === this.serialBytes.length) this.flushSerial();
+    this.serialBytes[this.serialLength++] = byte;
+  }
+
+  private flushSerial(): void {
+    if (this.serialLength === 0) return;
+    const bytes = this.serialBytes.slice(0, this.serialLength);
+    this.serialLength = 0;
+    this.serial.emit(bytes);
+  }
+
+  /** After a stall of this thread, or a step of the host's clock, the guest's clock is set. */
+  private afterSlice(): void {
+    if (this.serialLength > 0) this.flushSerial();
+    const now = performance.now();
+    const gap = now - this.lastSlice;
+    this.lastSlice = now;
+    if (gap > BLOCKED || (gap > 1 && Math.abs(Date.now() - now - this.wallOffset) > STEPPED)) this.setTime();
+  }
+
+  private setTime(): void {
+    const now = Date.now();
+    this.wallOffset = now - performance.now();
+    this.agent.setTime(now);
+  }
+
+  private end(ending: Ending): void {
+    this.flushSerial();
+    switch (ending.how) {
+      case 'reset':
+        this.change('rebooting');
+        this.unplug('the guest rebooted');
+        this.boot().catch((error: unknown) => this.crash(error));
+        return;
+      case 'halt':
+        this.unplug('the guest was powered off');
+        this.change('powered-off');
+        return;
+      case 'crash':
+        this.crash(ending.error);
+        return;
+    }
+  }
+
+  private crash(error: unknown): void {
+    this.unplug('the emulator failed');
+    const message = error instanceof Error ? error.message : String(error);
+    this.fail('emulator', `The emulator failed: ${message}`);
+    this.change('stopped', message);
+  }
+
+  /** Takes the machine away: the device is reset, so the session is over and answers that come late are dropped. */
+  private unplug(reason: string): void {
+    this.boots++;
+    this.p9 = this.emulator?.p9 ?? this.p9;
+    this.attachment?.detach();
+    this.attachment = undefined;
+    this.device.reset();
+    this.sessionOpen = false;
+    this.emulator?.destroy();
+    this.emulator = undefined;
+    this.names.clear();
+    this.agent.reset(reason);
+  }
+
+  private change(stage: Stage, detail?: string): void {
+    this.stage = detail === undefined ? { stage } : { stage, detail };
+    this.stages.emit(this.stage);
+  }
+
+  private fail(code: FailureCode, message: string): void {
+    this.failures.emit({ code, message });
+  }
+}
