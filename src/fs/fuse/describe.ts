@@ -127,7 +127,7 @@ const structNames = new Map<unknown, string>(Object.entries(abi).map(([name, val
 const nameOf = (type: Struct<object>): string => structNames.get(type) ?? 'arguments';
 
 function pieceFields(message: Message, piece: Piece, start: number, bytes: Uint8Array, out: Field[]): void {
-  const at = start + piece.at;
+  const at = Math.min(start + piece.at, bytes.length);
   const length = Math.max(0, Math.min(piece.length, bytes.length - at));
   const place = { at, length, depth: 0 };
   const cut = piece.whole ? {} : { note: `cut, ${piece.length} B on the wire` };

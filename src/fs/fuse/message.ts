@@ -86,9 +86,11 @@ export class Message {
     const left = this.length - at;
     if (left <= 0) return at;
     switch (part.kind) {
-      case 'struct':
-        pieces.push(this.piece('struct', '', at, Math.min(part.type.size, left), part.type));
+      case 'struct': {
+        const piece = this.piece('struct', '', at, Math.min(part.type.size, left), part.type);
+        pieces.push(left < part.type.size ? { ...piece, whole: false } : piece);
         return at + part.type.size;
+      }
       case 'name':
         return this.walkName(part.label, at, pieces);
       case 'bytes':
