@@ -3,7 +3,11 @@ import { errnoName } from '../base/errno.ts';
 import { describeReply, describeRequest, type Field, fields, replyFields } from '../fs/fuse/describe.ts';
 import type { LogRecord } from './record.ts';
 
-export { describeReply, describeRequest, type Field, fields, replyFields };
+export { describeReply, describeRequest, errnoName, type Field, fields, replyFields };
+
+/** The opcode's name without FUSE_, or `opcode N` where it has no entry. */
+export const opcodeName = (opcode: number): string =>
+  describeRequest(new Uint8Array(Uint32Array.of(0, opcode).buffer)).name;
 
 /** The texts of one row. Names and paths are strings of bytes. */
 export interface Row {

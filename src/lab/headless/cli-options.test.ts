@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { type GuestOptions, parseCommandLine, UsageError } from './cli-options.ts';
+
+const parse = (...words: string[]): GuestOptions => {
+  const options = parseCommandLine(words);
+  if (options === 'help') throw new Error('help');
+  return options;
+};
+
+describe('the command line of npm run guest', () => {
+  it('has defaults for all but the task', () => {
+    expect(parse('-c', 'ls')).toEqual({
+      task: { do: 'commands', text: 'ls' },
+      kernel: undefined,
+      initrd: undefined,
+      append: '',
+      memory: 128,
+      cache: 'auto',
+      writeback: false,
+      tag: 'lab',
+      load: undefined,
+      store: undefined,
+      log: undefined,
+      timeout: undefined,
+    });
+  });
+
+  it('takes every option', () => {
+    const words =
+      '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --tag t --load L --store S --log F --timeout 1.5 run.sh';
+    expect(parse(...words.split(' '))).toEqual({
+      task: { do: 'script', file: 'run.sh' },
+      kernel: 'K',
+      initrd: 'I',
+      append: 'a=b',
+      memory: 256,
+      cache: 'always',
+      writeback: true,
+      tag: 't',
+      load: 'L',
+      store: 'S',
+      log: 'F',
+      timeout: 1.5,
+    });
+  });
+
+  it('takes --until as a pattern', () => {
+    const { task } = parse('--until', '^done \\d+$');
+    expect(task.do === 'until' && task.pattern.test('boot\ndone 12\nmore')).toBe(true);
+  });
+
+  it('knows help', () => {
+    expect(parseCommandLine(['--help'])).toBe('help');
+    expect(parseCommandLine(['-h'])).toBe('help');
+  });
+
+  it.each([
+    [[], 'nothing to do'],
+    [['-c', 'ls', 'script.sh'], 'give one of'],
+    [['-c', 'ls', '--until', 'x'], 'give one of'],
+    [['a.sh', 'b'], 'one script only'],
+    [['--until', '('], '--until'],
+    [['-c', 'ls', '--memory', 'much'], '--memory'],
+    [['-c', 'ls', '--memory', '64'], '--memory'],
+    [['-c', 'ls', '--cache', 'some'], 'never, metadata, auto, always'],
+    [['-c', 'ls', '--tag', ''], '--tag'],
+    [['-c', 'ls', '--tag', 'x'.repeat(37)], '--tag'],
+    [['-c', 'ls', '--tag', 'a b'], '--tag'],
+    [['-c', 'ls', '--timeout', '0'], '--timeout'],
+    [['-c', 'ls', '--timeout', 'soon'], '--timeout'],
+    [['-c', 'ls', '--colour'], '--colour'],
+    [['-c'], '-c'],
+  ])('refuses %j with a reason', (words, reason) => {
+    expect(() => parseCommandLine(words as string[])).toThrow(UsageError);
+    expect(() => parseCommandLine(words as string[])).toThrow(reason as string);
+  });
+});
