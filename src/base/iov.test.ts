@@ -110,6 +110,9 @@ describe('iov', () => {
     expect(reader.cstring()).toBe('A');
     expect(() => reader.cstring()).toThrow(ShortMessage);
     expect(() => reader.limit(5)).toThrow(ShortMessage);
+    const cut = readerOf(new Uint8Array([65, 0]));
+    cut.limit(1);
+    expect(() => cut.cstring()).toThrow(ShortMessage);
   });
 
   test('strings keep every byte', () => {

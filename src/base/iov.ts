@@ -186,7 +186,7 @@ export class IovReader extends Cursor {
     const { bytes } = this.memory;
     let text = '';
     while (this.remaining > 0) {
-      const count = this.here();
+      const count = Math.min(this.here(), this.remaining);
       const at = this.address();
       const run = bytes.subarray(at, at + count);
       const nul = run.indexOf(0);
