@@ -1,0 +1,35 @@
+// A limit that is missed is seen, and a figure that is lacking keeps no limit.
+import { expect, test } from 'vitest';
+import { REFERENCE_MS } from './calibration.ts';
+import { judge, LIMITS } from './limits.ts';
+import { type Results, WORKLOADS } from './results.ts';
+
+const results = (ours: number, lookup: number, calibration = REFERENCE_MS): Results => ({
+  calibration_ms: calibration,
+  guest: WORKLOADS.map(({ name }) => ({ name, ours_ms: ours, v86_9p_ms: 300, tmpfs_ms: 10 })),
+  device: [
+    { name: 'LOOKUP', us: lookup },
+    { name: 'READ 1 MiB', us: 100 },
+  ],
+  chromium: [],
+});
+
+test('a run within all limits misses none', () => {
+  expect(judge(results(100, 14)).missed).toBe(0);
+});
+
+test('each ratio that is too small is missed', () => {
+  // 300 / 120 = 2.5: enough for the three that want 1.5, too little for the two that want 3.
+  expect(judge(results(120, 14)).missed).toBe(2);
+  expect(judge(results(250, 14)).missed).toBe(5);
+});
+
+test('times are scaled by the calibration loop, both ways', () => {
+  expect(judge(results(100, 20)).missed).toBe(1);
+  expect(judge(results(100, 20, REFERENCE_MS * 2)).missed).toBe(0);
+  expect(judge(results(100, 14, REFERENCE_MS / 2)).missed).toBe(1);
+});
+
+test('what was not measured is missed', () => {
+  expect(judge({ calibration_ms: REFERENCE_MS, guest: [], device: [], chromium: [] }).missed).toBe(LIMITS.length);
+});

@@ -1,0 +1,82 @@
+// npm run bench: the guest in Node against v86's 9p and tmpfs, the same in Chromium, and the cost of one request.
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { benchBrowser } from './browser.ts';
+import { calibrate } from './calibration.ts';
+import { benchDevice } from './device.ts';
+import { benchGuest } from './guest.ts';
+import { judge } from './limits.ts';
+import { deviceTable, guestTable, type Results } from './results.ts';
+
+const HELP = `npm run --silent bench -- [--json FILE] [--check] [--rounds N] [--part device|guest|chromium]...
+
+Prints tables of medians. Without --part everything is measured.
+  --json FILE  writes the medians to a file too
+  --check      compares them with the limits, and ends with 1 where one is missed
+  --rounds N   interleaved rounds after the warm-up, 5 or more (default 5)`;
+
+const PARTS = ['device', 'guest', 'chromium'];
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'string' },
+      check: { type: 'boolean' },
+      rounds: { type: 'string', default: '5' },
+      part: { type: 'string', multiple: true, default: PARTS },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 5) throw new Error(`--rounds ${values.rounds}: a number from 5`);
+  const unknown = values.part.find((part) => !PARTS.includes(part));
+  if (unknown) throw new Error(`--part ${unknown}: one of ${PARTS.join(', ')}`);
+  return { ...values, rounds };
+}
+
+function readOptions() {
+  try {
+    return options();
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
+
+const { json, check, rounds, part, help } = readOptions();
+if (help) {
+  console.log(HELP);
+  process.exit(0);
+}
+
+const progress = (text: string) => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+};
+const heading = (text: string) => {
+  progress('');
+  console.log(`\n${text}\n`);
+};
+
+const results: Results = { calibration_ms: calibrate(), guest: [], device: [], chromium: [] };
+
+if (part.includes('device')) {
+  results.device = await benchDevice(progress);
+  heading('One request through device and server, memory store, no guest');
+  console.log(deviceTable(results.device));
+}
+if (part.includes('guest')) {
+  results.guest = await benchGuest(rounds, progress);
+  heading(`One guest in Node, memory store, policy auto; ${rounds} interleaved rounds`);
+  console.log(guestTable(results.guest));
+}
+if (part.includes('chromium')) {
+  results.chromium = await benchBrowser(rounds, progress);
+  heading(`One guest in Chromium, IndexedDB, strict fsync, policy auto; ${rounds} interleaved rounds`);
+  console.log(guestTable(results.chromium));
+}
+
+if (json) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
+const verdict = judge(results);
+heading('Limits');
+console.log(verdict.text);
+process.exit(check && verdict.missed > 0 ? 1 : 0);

@@ -1,0 +1,60 @@
+// What a run of the bench found, and how it is shown.
+import { figure, table } from './statistics.ts';
+
+/** Workloads of lab-bench, in the order in which they run: each leaves what the next one needs. */
+export const WORKLOADS = [
+  { name: 'write-stream', title: '32 MiB streaming write, fsync' },
+  { name: 'read-cold', title: '32 MiB streaming read, cold' },
+  { name: 'read-warm', title: '32 MiB streaming read, warm' },
+  { name: 'create', title: '2,500 files of 1 KiB made' },
+  { name: 'stat', title: '2,500 files stat’ed' },
+  { name: 'list', title: '2,500 files listed, cold' },
+  { name: 'read-small', title: '2,500 files read, cold' },
+  { name: 'remove', title: '2,500 files removed' },
+  { name: 'miss', title: '4,000 look-ups that fail' },
+] as const;
+
+export type Workload = (typeof WORKLOADS)[number]['name'];
+
+/** Medians of one workload in the guest, in ms. */
+export interface GuestRow {
+  name: Workload;
+  ours_ms: number;
+  v86_9p_ms: number;
+  tmpfs_ms: number;
+}
+
+/** Median cost of one request through device and server, in µs. */
+export interface DeviceRow {
+  name: string;
+  us: number;
+}
+
+export interface Results {
+  /** Median of the calibration loop, in ms. */
+  calibration_ms: number;
+  /** In Node, with the memory store. */
+  guest: GuestRow[];
+  device: DeviceRow[];
+  /** In Chromium, with IndexedDB. */
+  chromium: GuestRow[];
+}
+
+export function guestTable(rows: readonly GuestRow[]): string {
+  const title = (name: Workload) => WORKLOADS.find((workload) => workload.name === name)?.title ?? name;
+  return table([
+    ['median of ms', 'virtio-fs', 'v86 9p', 'tmpfs', '9p / virtio-fs', 'virtio-fs / tmpfs'],
+    ...rows.map(({ name, ours_ms, v86_9p_ms, tmpfs_ms }) => [
+      title(name),
+      figure(ours_ms),
+      figure(v86_9p_ms),
+      figure(tmpfs_ms),
+      `${figure(v86_9p_ms / ours_ms)}×`,
+      `${figure(ours_ms / tmpfs_ms)}×`,
+    ]),
+  ]);
+}
+
+export function deviceTable(rows: readonly DeviceRow[]): string {
+  return table([['one request', 'median of µs'], ...rows.map(({ name, us }) => [name, figure(us)])]);
+}
