@@ -1,0 +1,61 @@
+// Numbers, times and names as people read them. Pure.
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** A count of bytes with three significant digits: `0 B`, `1.50 KiB`, `640 MiB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${value.toFixed(digits)} ${UNITS[unit]}`;
+}
+
+const grouped = new Intl.NumberFormat('en');
+
+/** `12,345`. */
+export const formatCount = (count: number): string => grouped.format(count);
+
+/** A span of time given in ms: `42 µs`, `1.25 ms`, `310 ms`, `2.40 s`; `–` for none. */
+export function formatDuration(ms: number | undefined): string {
+  if (ms === undefined || !Number.isFinite(ms)) return '–';
+  if (ms < 0.9995) return `${Math.round(ms * 1000)} µs`;
+  if (ms < 99.95) return `${ms.toFixed(ms < 9.995 ? 2 : 1)} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  return `${(ms / 1000).toFixed(2)} s`;
+}
+
+const two = (n: number): string => String(n).padStart(2, '0');
+
+/** The local time of day, to the millisecond, of a moment in ms since 1970. */
+export function formatClock(epochMs: number): string {
+  const date = new Date(epochMs);
+  const ms = String(date.getMilliseconds()).padStart(3, '0');
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** A string of bytes (a name, a path) as text: UTF-8 where it is that, else with `\xNN`; control characters always so. */
+export function showBytes(name: string): string {
+  let text = name;
+  let decoded = true;
+  try {
+    text = utf8.decode(Uint8Array.from(name, (char) => char.charCodeAt(0)));
+  } catch {
+    decoded = false;
+  }
+  return Array.from(text, (char) => {
+    const code = char.codePointAt(0) as number;
+    if (char === '\\') return '\\\\';
+    return code < 32 || code === 127 || (!decoded && code > 127) ? `\\x${code.toString(16).padStart(2, '0')}` : char;
+  }).join('');
+}
+
+const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/;
+
+/** showBytes() without its cost for what most names are. */
+export const showName = (name: string): string => (PLAIN.test(name) ? name : showBytes(name));
