@@ -743,4 +743,3 @@ export const fuse_ext_header = struct({
 export const fuse_supp_groups = struct({
   nr_groups: u32,
 });
-

@@ -30,7 +30,13 @@ const dirent = (name: string, off: number, plusNodeid?: number): Uint8Array => {
 };
 
 const CASES: [string, Uint8Array, string, Uint8Array, string][] = [
-  ['LOOKUP', message(OP.FUSE_LOOKUP, 1, cstring('a')), 'find "a"', reply(0, entry(7, 0o100644, 12)), 'nodeid 7 file 0644 12 B'],
+  [
+    'LOOKUP',
+    message(OP.FUSE_LOOKUP, 1, cstring('a')),
+    'find "a"',
+    reply(0, entry(7, 0o100644, 12)),
+    'nodeid 7 file 0644 12 B',
+  ],
   ['LOOKUP', message(OP.FUSE_LOOKUP, 1, cstring('a')), 'find "a"', reply(-2), 'ENOENT'],
   ['LOOKUP', message(OP.FUSE_LOOKUP, 1, cstring('a')), 'find "a"', reply(0, entry(0, 0, 0)), 'nothing there (cached)'],
   [
@@ -40,7 +46,13 @@ const CASES: [string, Uint8Array, string, Uint8Array, string][] = [
     reply(0, new Uint8Array(100)),
     '100 B',
   ],
-  ['FORGET', message(OP.FUSE_FORGET, 7, packed(abi.fuse_forget_in, { nlookup: 3 })), 'give back 3 look-ups', reply(0), 'ok'],
+  [
+    'FORGET',
+    message(OP.FUSE_FORGET, 7, packed(abi.fuse_forget_in, { nlookup: 3 })),
+    'give back 3 look-ups',
+    reply(0),
+    'ok',
+  ],
   [
     'CREATE',
     message(OP.FUSE_CREATE, 1, join(packed(abi.fuse_create_in, { flags: 0o1101, mode: 0o100600 }), cstring('n'))),
@@ -71,12 +83,23 @@ const CASES: [string, Uint8Array, string, Uint8Array, string][] = [
   ],
   [
     'SETXATTR',
-    message(OP.FUSE_SETXATTR, 1, join(packed(abi.fuse_setxattr_in, { size: 2, flags: 1 }), cstring('user.a'), new Uint8Array(2))),
+    message(
+      OP.FUSE_SETXATTR,
+      1,
+      join(packed(abi.fuse_setxattr_in, { size: 2, flags: 1 }), cstring('user.a'), new Uint8Array(2)),
+    ),
     'set "user.a" to 2 B (XATTR_CREATE)',
     reply(0),
     'ok',
   ],
   ['STATX', message(OP.FUSE_STATX, 1, packed(abi.fuse_statx_in)), '', reply(-38), 'ENOSYS'],
+  [
+    'LSEEK',
+    message(OP.FUSE_LSEEK, 1, packed(abi.fuse_lseek_in, { fh: 9, offset: 5, whence: 4 })),
+    'fh 9, offset 5, whence SEEK_HOLE',
+    reply(-38),
+    'ENOSYS',
+  ],
 ];
 
 describe('words', () => {
@@ -111,7 +134,11 @@ describe('words', () => {
 
 describe('fields', () => {
   test('header and arguments, each with its bytes, flags by name', () => {
-    const request = message(OP.FUSE_INIT, 0, packed(abi.fuse_init_in, { major: 7, minor: 41, flags: LINUX_FLAGS, flags2: LINUX_FLAGS2 }));
+    const request = message(
+      OP.FUSE_INIT,
+      0,
+      packed(abi.fuse_init_in, { major: 7, minor: 41, flags: LINUX_FLAGS, flags2: LINUX_FLAGS2 }),
+    );
     const all = fields(request);
     expect(all.find((field) => field.name === 'opcode')).toEqual({
       name: 'opcode',
@@ -168,13 +195,20 @@ describe('fields', () => {
 test('bytes of any kind, cut anywhere, are described without a throw and within their bounds', () => {
   const opcode = fc.oneof(fc.constantFrom(...OPS.flatMap((op) => (op ? [op.opcode] : []))), fc.nat());
   fc.assert(
-    fc.property(opcode, fc.uint8Array({ maxLength: 200 }), fc.uint8Array({ maxLength: 400 }), fc.nat(200), (op, body, answer, cut) => {
-      const request = message(op, 1, body).subarray(0, cut + 30);
-      describeRequest(request);
-      describeReply(request, answer, answer.length * 2);
-      for (const field of fields(request)) expect(field.at + field.length).toBeLessThanOrEqual(request.length);
-      for (const field of replyFields(request, answer)) expect(field.at + field.length).toBeLessThanOrEqual(answer.length);
-    }),
+    fc.property(
+      opcode,
+      fc.uint8Array({ maxLength: 200 }),
+      fc.uint8Array({ maxLength: 400 }),
+      fc.nat(200),
+      (op, body, answer, cut) => {
+        const request = message(op, 1, body).subarray(0, cut + 30);
+        describeRequest(request);
+        describeReply(request, answer, answer.length * 2);
+        for (const field of fields(request)) expect(field.at + field.length).toBeLessThanOrEqual(request.length);
+        for (const field of replyFields(request, answer))
+          expect(field.at + field.length).toBeLessThanOrEqual(answer.length);
+      },
+    ),
     { numRuns: 5000 },
   );
 });

@@ -75,13 +75,30 @@ function words(make: () => string): string {
   }
 }
 
+/** For an entry without words of its own: its fields that are not zero, and its names. */
+function fieldWords(message: Message): string {
+  const parts: string[] = [];
+  for (const piece of message.pieces) {
+    if (!piece.whole) throw new Cut();
+    if (piece.kind === 'name') parts.push(quote(message.text(piece)));
+    if (!piece.type) continue;
+    const bytes = message.at(piece);
+    const all: Field[] = [];
+    structFields(piece.type, bytes, 0, 0, all);
+    for (const { name, value, note } of all) {
+      if (value !== '' && value !== '0' && value !== '0x0') parts.push(`${name} ${note ?? value}`);
+    }
+  }
+  return parts.join(', ');
+}
+
 /** A recorded request (header and arguments, perhaps cut) in words. */
 export function describeRequest(bytes: Uint8Array): Description {
   const { opcode, entry, message } = request(bytes);
   return {
     name: entry?.name ?? `opcode ${opcode}`,
     opcode,
-    text: words(() => entry?.asked?.(message) ?? ''),
+    text: words(() => (entry ? (entry.asked?.(message) ?? fieldWords(message)) : '')),
     names: message.names(),
   };
 }
@@ -118,7 +135,8 @@ function structFields(type: Struct<object>, bytes: Uint8Array, at: number, depth
       continue;
     }
     const value = known[name];
-    const note = typeof value === 'number' ? meaning(type, name, value, known) : undefined;
+    const meant = typeof value === 'number' ? meaning(type, name, value, known) : undefined;
+    const note = meant === String(value) ? undefined : meant;
     out.push({ ...place, value: valueText(value), ...(note === undefined ? {} : { note }) });
   }
 }
@@ -139,7 +157,12 @@ function pieceFields(message: Message, piece: Piece, start: number, bytes: Uint8
   const content = message.at(piece);
   if (piece.kind === 'name') {
     const nul = content.indexOf(0);
-    out.push({ ...place, name: piece.label, value: quote(bytesToString(nul < 0 ? content : content.subarray(0, nul))), ...cut });
+    out.push({
+      ...place,
+      name: piece.label,
+      value: quote(bytesToString(nul < 0 ? content : content.subarray(0, nul))),
+      ...cut,
+    });
     return;
   }
   if (piece.kind === 'padding') {

@@ -24,7 +24,15 @@ const device: Show = (value) => `${(value >>> 8) & 0xfff}:${(value & 0xff) | ((v
 const ioctlCommand: Show = (value) => `0x${(value >>> 0).toString(16)}`;
 
 const opcodes = new Map<number, string>(Object.entries(abi.FUSE_OPCODE).map(([name, value]) => [value, name]));
-const direntTypes = ['unknown', 'fifo', 'char device', , 'dir', , 'block device', , 'file', , 'symlink', , 'socket'];
+const direntTypes: Readonly<Record<number, string>> = {
+  1: 'fifo',
+  2: 'char device',
+  4: 'dir',
+  6: 'block device',
+  8: 'file',
+  10: 'symlink',
+  12: 'socket',
+};
 const lockTypes = ['F_RDLCK', 'F_WRLCK', 'F_UNLCK'];
 const seekTypes = ['SEEK_SET', 'SEEK_CUR', 'SEEK_END', 'SEEK_DATA', 'SEEK_HOLE'];
 

@@ -71,7 +71,8 @@ export class Message {
     return this.bytes.subarray(piece.at, piece.at + piece.length);
   }
 
-  private text(piece: Piece): string {
+  /** The characters of a name, one a byte, without its NUL. */
+  text(piece: Piece): string {
     const bytes = this.at(piece);
     const nul = bytes.indexOf(0);
     return bytesToString(nul < 0 ? bytes : bytes.subarray(0, nul));

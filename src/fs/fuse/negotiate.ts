@@ -38,7 +38,10 @@ export const RULES: Readonly<Record<InitFlag, Rule>> = {
   FUSE_HAS_IOCTL_DIR: { take: true, why: 'IOCTL on directories is answered like that on files' },
   FUSE_AUTO_INVAL_DATA: { take: true, why: 'changes made beside the guest show when attributes are read again' },
   FUSE_DO_READDIRPLUS: { take: (policy) => policy.readdirplus, why: 'of no use where nothing may be cached' },
-  FUSE_READDIRPLUS_AUTO: { take: (policy) => policy.readdirplus, why: 'the guest asks for look-ups only where it uses them' },
+  FUSE_READDIRPLUS_AUTO: {
+    take: (policy) => policy.readdirplus,
+    why: 'the guest asks for look-ups only where it uses them',
+  },
   FUSE_ASYNC_DIO: { take: true, why: 'direct I/O may be in flight several at once' },
   FUSE_WRITEBACK_CACHE: { take: (policy) => policy.writeback, why: 'part of the policy' },
   FUSE_NO_OPEN_SUPPORT: { take: false, why: 'opens are served, they hold the inode' },
@@ -60,7 +63,10 @@ export const RULES: Readonly<Record<InitFlag, Rule>> = {
   FUSE_HAS_INODE_DAX: noDax,
   FUSE_CREATE_SUPP_GROUP: { take: false, why: 'the guest strips the set-group-id bit itself' },
   FUSE_HAS_EXPIRE_ONLY: noNotify,
-  FUSE_DIRECT_IO_ALLOW_MMAP: { take: (policy) => policy.directMmap, why: 'programs map files also where nothing is cached' },
+  FUSE_DIRECT_IO_ALLOW_MMAP: {
+    take: (policy) => policy.directMmap,
+    why: 'programs map files also where nothing is cached',
+  },
   FUSE_PASSTHROUGH: { take: false, why: 'backing files are registered on a /dev/fuse descriptor; there is none here' },
   FUSE_NO_EXPORT_SUPPORT: { take: false, why: 'exports are supported' },
   FUSE_HAS_RESEND: noNotify,

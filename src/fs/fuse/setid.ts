@@ -6,8 +6,7 @@ import type { Session } from './session.ts';
 export const CAPABILITY = 'security.capability';
 
 /** The mode without set-user-id, and without set-group-id where the group may execute (else it means locking). */
-export const withoutSetId = (mode: number): number =>
-  mode & ~(mode & S_IXGRP ? S_ISUID | S_ISGID : S_ISUID);
+export const withoutSetId = (mode: number): number => mode & ~(mode & S_IXGRP ? S_ISUID | S_ISGID : S_ISUID);
 
 /**
  * Content or owner of an inode changes: file capabilities go always, set-id bits where the guest says so (`kill`).

@@ -21,7 +21,10 @@ export const forget = op({
   handle(call) {
     take(call, call.nodeid, call.arg(fuse_forget_in).nlookup);
   },
-  asked: (request) => `give back ${request.struct(fuse_forget_in).nlookup} look-ups`,
+  asked(request) {
+    const { nlookup } = request.struct(fuse_forget_in);
+    return `give back ${nlookup} ${nlookup === 1 ? 'look-up' : 'look-ups'}`;
+  },
 });
 
 export const batchForget = op({

@@ -3,12 +3,7 @@ import { PosixError } from '../../../base/errno.ts';
 import { formatFlags } from '../../../base/flags.ts';
 import { stringToBytes } from '../../../base/iov.ts';
 import { struct, u32 } from '../../../base/struct.ts';
-import {
-  FUSE_OPCODE,
-  fuse_getxattr_in,
-  fuse_getxattr_out,
-  fuse_setxattr_in,
-} from '../abi.ts';
+import { FUSE_OPCODE, fuse_getxattr_in, fuse_getxattr_out, fuse_setxattr_in } from '../abi.ts';
 import type { Call } from '../call.ts';
 import { NAME_MAX, XATTR_CREATE, XATTR_REPLACE, XATTR_SIZE_MAX } from '../linux.ts';
 import { arg, bytes, type Layout, name, op, type Part } from '../op.ts';

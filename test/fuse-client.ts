@@ -1,0 +1,471 @@
+// A small typed "kernel": sends FUSE requests as Linux builds them and keeps its side of the look-up counts.
+import { type ErrnoName, errnoName, PosixError } from '../src/base/errno.ts';
+import type { Exchange, Grants, RequestHandler } from '../src/base/exchange.ts';
+import { ArrayMemory, bytesToString, IovReader, IovWriter, Spans, stringToBytes } from '../src/base/iov.ts';
+import type { Struct } from '../src/base/struct.ts';
+import * as abi from '../src/fs/fuse/abi.ts';
+
+const { FUSE_OPCODE: OP } = abi;
+export const IN_HEADER = 40;
+export const OUT_HEADER = 16;
+
+/** Every flag that the virtio-fs driver of Linux 6.12 sends. */
+export const LINUX_FLAGS = 0x7bfffffb;
+export const LINUX_FLAGS2 = 0x1fd;
+
+/** What a chain came back with: `length` of the used element, and the bytes of the writable part up to it. */
+export interface Used {
+  readonly length: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Carries one request to a server and gives back what was used. `capacity`: bytes of the writable part. */
+export type Transport = (request: Uint8Array, capacity: number, queue: number) => Used | Promise<Used>;
+
+export interface LoopOptions {
+  /** Lengths of the descriptors that a part of so many bytes is cut into; the rest is one. */
+  cut?: (total: number) => number[];
+  /** Whether a reply reaches the ring; if not, it is dropped as after a reset. */
+  placed?: (request: Uint8Array) => boolean;
+}
+
+/** An exchange over memory of its own, as the device would hand it out. */
+export class LoopExchange implements Exchange {
+  readonly queue: number;
+  readonly head = 0;
+  readonly reader: IovReader;
+  readonly writer: IovWriter;
+  live = true;
+  record = 0;
+  /** How often complete() was called. */
+  completions = 0;
+  used: Used | undefined;
+  private readonly memory: ArrayMemory;
+  private readonly out: Spans;
+  private readonly placed: boolean;
+  private resolve: ((used: Used) => void) | undefined;
+
+  constructor(request: Uint8Array, capacity: number, queue: number, cuts: number[][], placed: boolean) {
+    this.queue = queue;
+    this.placed = placed;
+    this.memory = new ArrayMemory(new Uint8Array(request.length + capacity));
+    this.memory.bytes.set(request);
+    this.memory.bytes.fill(0xcc, request.length);
+    this.reader = new IovReader(this.memory, spansOf(0, request.length, cuts[0] ?? []));
+    this.out = spansOf(request.length, capacity, cuts[1] ?? []);
+    this.writer = new IovWriter(this.memory, this.out);
+  }
+
+  complete(length: number, grants?: Grants): void {
+    this.completions++;
+    if (this.completions > 1) return;
+    if (this.placed && this.live) grants?.take();
+    const start = this.memory.bytes.length - this.out.total;
+    this.used = { length, bytes: this.memory.bytes.slice(start, start + length) };
+    this.resolve?.(this.used);
+  }
+
+  /** The writable bytes behind what was used. */
+  get untouched(): Uint8Array {
+    return this.memory.bytes.subarray(this.memory.bytes.length - this.out.total + (this.used?.length ?? 0));
+  }
+
+  wait(): Used | Promise<Used> {
+    return (
+      this.used ??
+      new Promise((resolve) => {
+        this.resolve = resolve;
+      })
+    );
+  }
+}
+
+function spansOf(start: number, total: number, cuts: number[]): Spans {
+  const spans = new Spans();
+  let at = start;
+  let left = total;
+  for (const cut of [...cuts, total]) {
+    const length = Math.min(cut, left);
+    spans.push(at, length);
+    at += length;
+    left -= length;
+  }
+  return spans;
+}
+
+/** Straight into a handler, without a device between. */
+export function loop(handler: RequestHandler, options: LoopOptions = {}): Transport {
+  return (request, capacity, queue) => {
+    const cuts = options.cut ? [options.cut(request.length), options.cut(capacity)] : [];
+    const exchange = new LoopExchange(request, capacity, queue, cuts, options.placed?.(request) ?? true);
+    handler.handle(exchange);
+    return exchange.wait();
+  };
+}
+
+type Values = Readonly<Record<string, number | bigint>>;
+
+/** The bytes of a struct; fields that are not named are zero. */
+export function pack(type: Struct<object>, values: Values = {}): Uint8Array {
+  const bytes = new Uint8Array(type.size);
+  Object.assign(new type(new DataView(bytes.buffer)), values);
+  return bytes;
+}
+
+export const join = (...parts: Uint8Array[]): Uint8Array => {
+  const all = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+};
+
+/** A name with its NUL. */
+export const cstring = (text: string): Uint8Array => stringToBytes(`${text}\0`);
+
+export interface Credentials {
+  uid: number;
+  gid: number;
+  pid: number;
+}
+
+/** Header and body of a request. */
+export function message(
+  opcode: number,
+  nodeid: number,
+  body: Uint8Array,
+  unique = 2,
+  who: Credentials = { uid: 0, gid: 0, pid: 1 },
+): Uint8Array {
+  const len = IN_HEADER + body.length;
+  return join(pack(abi.fuse_in_header as Struct<object>, { len, opcode, unique, nodeid, ...who }), body);
+}
+
+export interface Entry {
+  readonly nodeid: number;
+  readonly generation: number;
+  readonly entryValid: number;
+  readonly attrValid: number;
+  readonly attr: InstanceType<typeof abi.fuse_attr>;
+}
+
+export interface ListedEntry {
+  readonly name: string;
+  readonly ino: number;
+  readonly cookie: number;
+  readonly type: number;
+  /** READDIRPLUS only; 0 where the entry carries no look-up. */
+  readonly nodeid: number;
+}
+
+const view = (bytes: Uint8Array, at = 0): DataView => new DataView(bytes.buffer, bytes.byteOffset + at);
+const align8 = (length: number): number => (length + 7) & ~7;
+
+export class FuseClient {
+  private readonly transport: Transport;
+  private unique = 2;
+  who: Credentials = { uid: 0, gid: 0, pid: 1 };
+  /** The kernel's own counts: what the server has to hold. */
+  readonly counts = new Map<number, number>();
+
+  constructor(transport: Transport) {
+    this.transport = transport;
+  }
+
+  // --- requests as such
+
+  /** Sends a request and returns the reply's body. Throws PosixError for an errno, Error for a reply that Linux would misread. */
+  async request(opcode: number, nodeid: number, body: Uint8Array, capacity: number): Promise<Uint8Array> {
+    const unique = this.unique;
+    this.unique += 2;
+    const sent = message(opcode, nodeid, body, unique, this.who);
+    const { length, bytes } = await this.transport(sent, OUT_HEADER + capacity, 1);
+    if (length < OUT_HEADER) throw new Error(`used length ${length}`);
+    const header = new abi.fuse_out_header(view(bytes));
+    if (header.len !== length) throw new Error(`len ${header.len}, used ${length}`);
+    if (header.unique !== unique) throw new Error(`unique ${header.unique}, not ${unique}`);
+    if (header.error > 0 || header.error < -511) throw new Error(`error ${header.error}`);
+    if (header.error !== 0 && length !== OUT_HEADER) throw new Error('an error with a body');
+    if (header.error !== 0) throw new PosixError(errnoName(-header.error) as ErrnoName);
+    return bytes.subarray(OUT_HEADER);
+  }
+
+  /** Sends what is not answered. */
+  async post(opcode: number, nodeid: number, body: Uint8Array, queue = 0): Promise<void> {
+    const { length } = await this.transport(message(opcode, nodeid, body, this.unique, this.who), 0, queue);
+    this.unique += 2;
+    if (length !== 0) throw new Error(`used length ${length} without a writable part`);
+  }
+
+  private async fixed<F extends object>(
+    type: Struct<F>,
+    opcode: number,
+    nodeid: number,
+    ...body: Uint8Array[]
+  ): Promise<F> {
+    const reply = await this.request(opcode, nodeid, join(...body), type.size);
+    if (reply.length !== type.size) throw new Error(`${reply.length} bytes where ${type.size} are fixed`);
+    return new type(view(reply));
+  }
+
+  private count(nodeid: number): void {
+    this.counts.set(nodeid, (this.counts.get(nodeid) ?? 0) + 1);
+  }
+
+  private async entry(opcode: number, nodeid: number, ...body: Uint8Array[]): Promise<Entry> {
+    const out = await this.fixed(abi.fuse_entry_out, opcode, nodeid, ...body);
+    return this.taken(out);
+  }
+
+  private taken(out: InstanceType<typeof abi.fuse_entry_out>): Entry {
+    const { nodeid, generation, entry_valid, attr_valid, attr } = out;
+    if (nodeid !== 0) this.count(nodeid);
+    return { nodeid, generation, entryValid: entry_valid, attrValid: attr_valid, attr };
+  }
+
+  private async none(opcode: number, nodeid: number, ...body: Uint8Array[]): Promise<void> {
+    const reply = await this.request(opcode, nodeid, join(...body), 0);
+    if (reply.length !== 0) throw new Error(`${reply.length} bytes of body`);
+  }
+
+  // --- session
+
+  async init(values: Values = {}): Promise<InstanceType<typeof abi.fuse_init_out>> {
+    const body = pack(abi.fuse_init_in as Struct<object>, {
+      major: 7,
+      minor: 41,
+      max_readahead: 131072,
+      flags: LINUX_FLAGS,
+      flags2: LINUX_FLAGS2,
+      ...values,
+    });
+    const out = await this.fixed(abi.fuse_init_out, OP.FUSE_INIT, 0, body);
+    this.counts.clear();
+    return out;
+  }
+
+  async destroy(): Promise<void> {
+    await this.none(OP.FUSE_DESTROY, 0);
+    this.counts.clear();
+  }
+
+  statfs(): Promise<InstanceType<typeof abi.fuse_statfs_out>> {
+    return this.fixed(abi.fuse_statfs_out, OP.FUSE_STATFS, 1);
+  }
+
+  syncfs(): Promise<void> {
+    return this.none(OP.FUSE_SYNCFS, 1, pack(abi.fuse_syncfs_in as Struct<object>));
+  }
+
+  // --- names
+
+  /** Throws ENOENT also for an absence that may be cached. */
+  async lookup(dir: number, name: string): Promise<Entry> {
+    const entry = await this.entry(OP.FUSE_LOOKUP, dir, cstring(name));
+    if (entry.nodeid === 0) throw new PosixError('ENOENT');
+    return entry;
+  }
+
+  /** The entry as it came, nodeid 0 for an absence that may be cached. */
+  lookupEntry(dir: number, name: string): Promise<Entry> {
+    return this.entry(OP.FUSE_LOOKUP, dir, cstring(name));
+  }
+
+  /** Gives back all look-ups of a nodeid, as Linux does when it drops an inode. */
+  async forget(nodeid: number): Promise<void> {
+    const nlookup = this.counts.get(nodeid) ?? 0;
+    this.counts.delete(nodeid);
+    if (nlookup > 0) await this.forgetExactly(nodeid, nlookup);
+  }
+
+  forgetExactly(nodeid: number, nlookup: number, queue = 0): Promise<void> {
+    return this.post(OP.FUSE_FORGET, nodeid, pack(abi.fuse_forget_in as Struct<object>, { nlookup }), queue);
+  }
+
+  async forgetAll(): Promise<void> {
+    for (const nodeid of [...this.counts.keys()]) await this.forget(nodeid);
+  }
+
+  async batchForget(list: readonly (readonly [nodeid: number, nlookup: number])[]): Promise<void> {
+    const ones = list.map(([nodeid, nlookup]) => pack(abi.fuse_forget_one as Struct<object>, { nodeid, nlookup }));
+    const head = pack(abi.fuse_batch_forget_in as Struct<object>, { count: list.length });
+    await this.post(OP.FUSE_BATCH_FORGET, 0, join(head, ...ones));
+  }
+
+  mknod(dir: number, name: string, mode: number, rdev = 0): Promise<Entry> {
+    const body = pack(abi.fuse_mknod_in as Struct<object>, { mode, rdev });
+    return this.entry(OP.FUSE_MKNOD, dir, body, cstring(name));
+  }
+
+  mkdir(dir: number, name: string, mode = 0o755): Promise<Entry> {
+    return this.entry(OP.FUSE_MKDIR, dir, pack(abi.fuse_mkdir_in as Struct<object>, { mode }), cstring(name));
+  }
+
+  symlink(dir: number, name: string, target: string): Promise<Entry> {
+    return this.entry(OP.FUSE_SYMLINK, dir, cstring(name), cstring(target));
+  }
+
+  link(nodeid: number, dir: number, name: string): Promise<Entry> {
+    const body = pack(abi.fuse_link_in as Struct<object>, { oldnodeid: nodeid });
+    return this.entry(OP.FUSE_LINK, dir, body, cstring(name));
+  }
+
+  unlink(dir: number, name: string): Promise<void> {
+    return this.none(OP.FUSE_UNLINK, dir, cstring(name));
+  }
+
+  rmdir(dir: number, name: string): Promise<void> {
+    return this.none(OP.FUSE_RMDIR, dir, cstring(name));
+  }
+
+  rename(dir: number, name: string, newdir: number, newname: string, flags?: number): Promise<void> {
+    const names = [cstring(name), cstring(newname)];
+    if (flags === undefined) {
+      return this.none(OP.FUSE_RENAME, dir, pack(abi.fuse_rename_in as Struct<object>, { newdir }), ...names);
+    }
+    return this.none(OP.FUSE_RENAME2, dir, pack(abi.fuse_rename2_in as Struct<object>, { newdir, flags }), ...names);
+  }
+
+  async readlink(nodeid: number): Promise<string> {
+    return bytesToString(await this.request(OP.FUSE_READLINK, nodeid, new Uint8Array(0), 4096));
+  }
+
+  // --- attributes
+
+  async getattr(nodeid: number): Promise<InstanceType<typeof abi.fuse_attr>> {
+    const body = pack(abi.fuse_getattr_in as Struct<object>);
+    return (await this.fixed(abi.fuse_attr_out, OP.FUSE_GETATTR, nodeid, body)).attr;
+  }
+
+  async setattr(nodeid: number, values: Values): Promise<InstanceType<typeof abi.fuse_attr>> {
+    const body = pack(abi.fuse_setattr_in as Struct<object>, values);
+    return (await this.fixed(abi.fuse_attr_out, OP.FUSE_SETATTR, nodeid, body)).attr;
+  }
+
+  setxattr(nodeid: number, name: string, value: Uint8Array, flags = 0): Promise<void> {
+    const body = pack(abi.fuse_setxattr_in as Struct<object>, { size: value.length, flags });
+    return this.none(OP.FUSE_SETXATTR, nodeid, body, cstring(name), value);
+  }
+
+  /** The value, or its size where `size` is 0. */
+  getxattr(nodeid: number, name: string, size: number): Promise<Uint8Array> {
+    const body = join(pack(abi.fuse_getxattr_in as Struct<object>, { size }), cstring(name));
+    return this.request(OP.FUSE_GETXATTR, nodeid, body, Math.max(size, 8));
+  }
+
+  listxattr(nodeid: number, size: number): Promise<Uint8Array> {
+    const body = pack(abi.fuse_getxattr_in as Struct<object>, { size });
+    return this.request(OP.FUSE_LISTXATTR, nodeid, body, Math.max(size, 8));
+  }
+
+  removexattr(nodeid: number, name: string): Promise<void> {
+    return this.none(OP.FUSE_REMOVEXATTR, nodeid, cstring(name));
+  }
+
+  // --- files
+
+  async create(
+    dir: number,
+    name: string,
+    mode = 0o100644,
+    flags = 0o2,
+  ): Promise<Entry & { fh: number; openFlags: number }> {
+    const body = join(pack(abi.fuse_create_in as Struct<object>, { flags, mode }), cstring(name));
+    const { size } = abi.fuse_entry_out;
+    const reply = await this.request(OP.FUSE_CREATE, dir, body, size + abi.fuse_open_out.size);
+    const { fh, open_flags } = new abi.fuse_open_out(view(reply, size));
+    return { ...this.taken(new abi.fuse_entry_out(view(reply))), fh, openFlags: open_flags };
+  }
+
+  async open(nodeid: number, flags = 0o2): Promise<number> {
+    return (await this.openOut(nodeid, flags)).fh;
+  }
+
+  openOut(nodeid: number, flags = 0o2, openFlags = 0): Promise<InstanceType<typeof abi.fuse_open_out>> {
+    const body = pack(abi.fuse_open_in as Struct<object>, { flags, open_flags: openFlags });
+    return this.fixed(abi.fuse_open_out, OP.FUSE_OPEN, nodeid, body);
+  }
+
+  read(nodeid: number, fh: number, offset: number, size: number): Promise<Uint8Array> {
+    const body = pack(abi.fuse_read_in as Struct<object>, { fh, offset, size });
+    return this.request(OP.FUSE_READ, nodeid, body, size);
+  }
+
+  async write(nodeid: number, fh: number, offset: number, data: Uint8Array, values: Values = {}): Promise<number> {
+    const body = pack(abi.fuse_write_in as Struct<object>, { fh, offset, size: data.length, ...values });
+    return (await this.fixed(abi.fuse_write_out, OP.FUSE_WRITE, nodeid, body, data)).size;
+  }
+
+  flush(nodeid: number, fh: number): Promise<void> {
+    return this.none(OP.FUSE_FLUSH, nodeid, pack(abi.fuse_flush_in as Struct<object>, { fh }));
+  }
+
+  fsync(nodeid: number, fh: number): Promise<void> {
+    return this.none(OP.FUSE_FSYNC, nodeid, pack(abi.fuse_fsync_in as Struct<object>, { fh }));
+  }
+
+  release(nodeid: number, fh: number): Promise<void> {
+    return this.none(OP.FUSE_RELEASE, nodeid, pack(abi.fuse_release_in as Struct<object>, { fh }));
+  }
+
+  // --- directories
+
+  async opendir(nodeid: number): Promise<number> {
+    const body = pack(abi.fuse_open_in as Struct<object>);
+    return (await this.fixed(abi.fuse_open_out, OP.FUSE_OPENDIR, nodeid, body)).fh;
+  }
+
+  /** One READDIR, or READDIRPLUS, of `size` bytes. */
+  async readdir(nodeid: number, fh: number, cookie: number, size = 4096, plus = false): Promise<ListedEntry[]> {
+    const body = pack(abi.fuse_read_in as Struct<object>, { fh, offset: cookie, size });
+    const reply = await this.request(plus ? OP.FUSE_READDIRPLUS : OP.FUSE_READDIR, nodeid, body, size);
+    const entries: ListedEntry[] = [];
+    const fixed = plus ? abi.fuse_direntplus.size : abi.fuse_dirent.size;
+    for (let at = 0; at < reply.length; ) {
+      const { ino, off, namelen, type } = new abi.fuse_dirent(view(reply, at + fixed - abi.fuse_dirent.size));
+      const name = bytesToString(reply.subarray(at + fixed, at + fixed + namelen));
+      const nodeid = plus ? new abi.fuse_entry_out(view(reply, at)).nodeid : 0;
+      // Linux links neither of the two (fs/fuse/readdir.c fuse_direntplus_link), whatever they carry.
+      if (nodeid !== 0 && name !== '.' && name !== '..') this.count(nodeid);
+      entries.push({ name, ino, cookie: off, type, nodeid });
+      at += align8(fixed + namelen);
+      if (at > reply.length) throw new Error('an entry is cut');
+    }
+    return entries;
+  }
+
+  /** The whole listing, "." and ".." included. */
+  async list(nodeid: number, size = 4096, plus = false): Promise<ListedEntry[]> {
+    const fh = await this.opendir(nodeid);
+    const all: ListedEntry[] = [];
+    for (let cookie = 0; ; ) {
+      const part = await this.readdir(nodeid, fh, cookie, size, plus);
+      if (part.length === 0) break;
+      all.push(...part);
+      cookie = (part.at(-1) as ListedEntry).cookie;
+    }
+    await this.releasedir(nodeid, fh);
+    return all;
+  }
+
+  fsyncdir(nodeid: number, fh: number): Promise<void> {
+    return this.none(OP.FUSE_FSYNCDIR, nodeid, pack(abi.fuse_fsync_in as Struct<object>, { fh }));
+  }
+
+  releasedir(nodeid: number, fh: number): Promise<void> {
+    return this.none(OP.FUSE_RELEASEDIR, nodeid, pack(abi.fuse_release_in as Struct<object>, { fh }));
+  }
+}
+
+/** The errno that a promise is rejected with, or 'ok'. Any other failure is thrown on. */
+export async function errnoOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return 'ok';
+  } catch (error) {
+    if (error instanceof PosixError) return errnoName(error.errno);
+    throw error;
+  }
+}
