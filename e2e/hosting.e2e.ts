@@ -1,0 +1,31 @@
+// The built page needs nothing but a static host.
+import { DIST } from '../scripts/page.mjs';
+import { serve } from '../scripts/static-server.mjs';
+import { expect, test } from './lab-test.ts';
+
+test('the page works in a folder of its host, and with the network cut after loading', async ({
+  lab,
+  browserContext,
+}) => {
+  const server = await serve({ folder: DIST, base: '/some/folder/' });
+  const asked: string[] = [];
+  lab.page.on('request', (request) => asked.push(request.url()));
+  try {
+    await lab.open(server.url);
+    expect(asked.filter((url) => /^https?:/.test(url) && !url.startsWith(server.url))).toEqual([]);
+  } finally {
+    await server.close();
+  }
+  await browserContext.setOffline(true);
+  const before = asked.length;
+  await lab.run('echo offline > f; sync; mkdir -p g/h; find . > /dev/null');
+  expect(await lab.run('cat f')).toBe('offline');
+  await lab.rows.last().click();
+  await expect(lab.detail).toBeVisible();
+  await lab.type('reboot -f\n');
+  await lab.waitForStage('rebooting');
+  await lab.waitForStage('ready');
+  await lab.waitForPrompt();
+  expect(await lab.run('cat f')).toBe('offline');
+  expect(asked.slice(before)).toEqual([]);
+});

@@ -1,0 +1,164 @@
+// The page is usable at 1280×720, by the keyboard alone, in light and dark, and nothing in it jumps.
+import type { Page } from '@playwright/test';
+import { expect, test } from './lab-test.ts';
+
+/** Everything that moved although nobody moved it, since the page was opened. */
+function layoutShift(page: Page): Promise<number> {
+  return page.evaluate(
+    () =>
+      new Promise<number>((resolve) => {
+        let sum = 0;
+        const observer = new PerformanceObserver((list) => {
+          for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[]) sum += entry.value;
+        });
+        observer.observe({ type: 'layout-shift', buffered: true });
+        requestAnimationFrame(() => requestAnimationFrame(() => resolve(sum)));
+      }),
+  );
+}
+
+test('nothing jumps at 1280×720, and nothing sticks out', async ({ lab, site }) => {
+  await lab.open(site);
+  await lab.run('mkdir -p a/b/c; seq 200 > a/numbers; ls -laR; sync');
+  await lab.filter.fill('write');
+  await lab.filter.fill('');
+  expect(await layoutShift(lab.page)).toBe(0);
+  const overflow = await lab.page.evaluate(() => ({
+    right: document.documentElement.scrollWidth - innerWidth,
+    bottom: document.documentElement.scrollHeight - innerHeight,
+  }));
+  expect(overflow).toEqual({ right: 0, bottom: 0 });
+});
+
+test('the guest is told the true size of the terminal', async ({ lab, site }) => {
+  await lab.open(site);
+  const lines = await lab.terminal.locator('> div').count();
+  const [rows, columns] = (await lab.run('stty size')).split(' ').map(Number);
+  expect(rows).toBe(lines);
+  await lab.page.setViewportSize({ width: 1280, height: 560 });
+  await expect(lab.terminal.locator('> div')).not.toHaveCount(lines);
+  await expect
+    .poll(async () => Number((await lab.run('stty size')).split(' ')[0]))
+    .toBe(await lab.terminal.locator('> div').count());
+  expect(columns).toBeGreaterThan(40);
+});
+
+test('the keyboard reaches everything', async ({ lab, site }) => {
+  await lab.open(site);
+  const { keyboard } = lab.page;
+  // The shell has the focus as soon as it is there.
+  await keyboard.type('touch by-keyboard; sync\n');
+  await expect(lab.row('CREATE', '/by-keyboard').or(lab.row('CREATE', '/'))).toBeVisible();
+
+  await keyboard.press('F6');
+  await expect(lab.grid).toBeFocused();
+  await keyboard.press('End');
+  await keyboard.press('Enter');
+  await expect(lab.detail).toBeVisible();
+  await keyboard.press('F6');
+  await expect(lab.detail).toBeFocused();
+  await keyboard.press('Escape');
+  await expect(lab.detail).toBeHidden();
+  await expect(lab.grid).toBeFocused();
+
+  // Every button and field can be reached from the first, and shows that it has the focus.
+  const reached = new Set<string>();
+  await lab.page.evaluate(() => (document.activeElement as HTMLElement).blur());
+  for (let press = 0; press < 40; press++) {
+    await keyboard.press('Tab');
+    const focused = await lab.page.evaluate(() => {
+      const element = document.activeElement as HTMLElement;
+      const style = getComputedStyle(element);
+      return {
+        name: element.getAttribute('aria-label') ?? element.textContent?.trim() ?? '',
+        marked: style.outlineStyle !== 'none' || style.boxShadow !== 'none' || element.tagName === 'TEXTAREA',
+      };
+    });
+    expect(focused.marked, `${focused.name} shows that it has the focus`).toBe(true);
+    reached.add(focused.name);
+    // From the terminal Tab goes to the guest.
+    if (focused.name.startsWith('Terminal of the guest')) await keyboard.press('F6');
+  }
+  for (const name of [
+    'Restart',
+    'Ctrl-Alt-Del',
+    'Pause',
+    'Clear',
+    'Filter by opcode, path, error',
+    'Width of the terminal',
+  ]) {
+    expect([...reached].join('|')).toContain(name);
+  }
+});
+
+/** The least contrast between text and its background among what can be seen: WCAG wants 4.5. */
+function leastContrast(page: Page): Promise<{ ratio: number; text: string }> {
+  return page.evaluate(() => {
+    type Colour = [red: number, green: number, blue: number, alpha: number];
+    const canvas = new OffscreenCanvas(1, 1).getContext('2d') as OffscreenCanvasRenderingContext2D;
+    const parse = (css: string): Colour => {
+      canvas.clearRect(0, 0, 1, 1);
+      canvas.fillStyle = css;
+      canvas.fillRect(0, 0, 1, 1);
+      const [red = 0, green = 0, blue = 0, alpha = 0] = canvas.getImageData(0, 0, 1, 1).data;
+      return [red, green, blue, alpha / 255];
+    };
+    const over = (top: Colour, below: Colour): Colour => {
+      const mix = (index: 0 | 1 | 2) => top[index] * top[3] + below[index] * (1 - top[3]);
+      return [mix(0), mix(1), mix(2), 1];
+    };
+    const background = (element: Element | null): Colour =>
+      element
+        ? over(parse(getComputedStyle(element).backgroundColor), background(element.parentElement))
+        : [255, 255, 255, 1];
+    const luminance = (colour: Colour) => {
+      const part = (index: 0 | 1 | 2) => {
+        const value = colour[index] / 255;
+        return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+      };
+      return 0.2126 * part(0) + 0.7152 * part(1) + 0.0722 * part(2);
+    };
+    let least = { ratio: 21, text: '' };
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      const element = node.parentElement as HTMLElement;
+      const text = node.textContent?.trim() ?? '';
+      // What is switched off may be faint; the terminal keeps its own contrast.
+      const exempt = element.closest('button:disabled, .xterm, [aria-hidden=true], script, style, noscript');
+      if (text === '' || exempt || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
+        continue;
+      const below = background(element);
+      const [a, b] = [luminance(over(parse(getComputedStyle(element).color), below)), luminance(below)];
+      const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      if (ratio < least.ratio) least = { ratio, text };
+    }
+    return least;
+  });
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`the page can be read in ${colorScheme}`, async ({ lab, site }) => {
+    await lab.page.emulateMedia({ colorScheme });
+    await lab.open(site);
+    await lab.run('touch a; cat none 2> /dev/null; mkdir -p b; ls > /dev/null; echo x > c; rm c; sync || true');
+    await lab.rows.last().click();
+    await expect(lab.detail).toBeVisible();
+    const brightness = await lab.page.evaluate(
+      () => getComputedStyle(document.body).backgroundColor.match(/\d+/g)?.[0],
+    );
+    if (colorScheme === 'light') expect(Number(brightness)).toBeGreaterThan(180);
+    else expect(Number(brightness)).toBeLessThan(60);
+    const { ratio, text } = await leastContrast(lab.page);
+    expect(ratio, `contrast of "${text}"`).toBeGreaterThanOrEqual(4.5);
+  });
+}
+
+test('in a narrow window the panes take turns', async ({ lab, site }) => {
+  await lab.page.setViewportSize({ width: 480, height: 720 });
+  await lab.open(site);
+  await expect(lab.grid).toBeHidden();
+  await lab.button('Requests').click();
+  await expect(lab.grid).toBeVisible();
+  await expect(lab.terminal).toBeHidden();
+  expect(await lab.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0);
+});
