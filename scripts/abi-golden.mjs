@@ -12,12 +12,17 @@ if (!header) {
 }
 const text = readFileSync(header, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
 
-const structs = [...text.matchAll(/struct ((?:fuse|cuse)_\w+) \{([\s\S]*?)\n\};/g)].map(([, name, body]) => ({
+const structs = [...text.matchAll(/struct ((?:fuse|cuse)_\w+) \{([\s\S]*?)\n\};/g)].map(([, name = '', body = '']) => ({
   name,
   fields: [...body.matchAll(/(\w+)\s*(\[\w*\])?;/g)].filter(([, , size]) => size !== '[]').map(([, field]) => field),
 }));
 const bits = [...text.matchAll(/#define (\w+)\s+\(1(?:ULL|ull)? << \d+\)/g)].map(([, name]) => name);
-const enumOf = (name) => [...text.match(new RegExp(`enum ${name} \\{([\\s\\S]*?)\\};`))[1].matchAll(/(\w+)\s*=/g)];
+/** @param {string} name */
+const enumOf = (name) => {
+  const body = new RegExp(`enum ${name} \\{([\\s\\S]*?)\\};`).exec(text)?.[1];
+  if (body === undefined) throw new Error(`the header has no enum ${name}`);
+  return [...body.matchAll(/(\w+)\s*=/g)];
+};
 const words = ['fuse_opcode', 'fuse_notify_code', 'fuse_ext_type'].flatMap((name) => enumOf(name).map(([, n]) => n));
 const constants = ['FUSE_KERNEL_VERSION', 'FUSE_KERNEL_MINOR_VERSION', ...words, ...bits];
 
