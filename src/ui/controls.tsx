@@ -1,0 +1,58 @@
+// What the person can do to the guest from outside: its power, its keyboard.
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { Icon } from './icons.tsx';
+import type { Lab, LabStage } from './lab-client.ts';
+
+const OFF: readonly LabStage[] = ['powered-off', 'stopped'];
+const RUNNING: readonly LabStage[] = ['booting', 'mounted', 'ready'];
+
+export function GuestControls({ lab }: { lab: Lab }) {
+  const stage = lab.stage.value;
+  const isOff = OFF.includes(stage);
+  const isRunning = RUNNING.includes(stage);
+  /** The guest was asked to power off and has not done so yet. */
+  const leaving = useSignal(false);
+  useSignalEffect(() => {
+    if (!RUNNING.includes(lab.stage.value)) leaving.value = false;
+  });
+  return (
+    <div class="controls" role="group" aria-label="Guest">
+      <button
+        type="button"
+        class="tool"
+        disabled={!isOff && !isRunning}
+        title={isOff ? 'Boot the guest again' : 'Reset the guest at once, as the button on a machine does'}
+        onClick={() => lab.restart()}
+      >
+        <Icon name={isOff ? 'power' : 'restart'} />
+        {isOff ? 'Power on' : 'Restart'}
+      </button>
+      <button
+        type="button"
+        class="tool"
+        disabled={!isRunning}
+        title="Send Ctrl-Alt-Del: the guest shuts down and reboots"
+        onClick={() => lab.ctrlAltDel()}
+      >
+        <Icon name="keys" />
+        Ctrl-Alt-Del
+      </button>
+      <button
+        type="button"
+        class={`tool ${leaving.value ? 'urgent' : ''}`}
+        disabled={!isRunning}
+        title={leaving.value ? 'Do not wait for the guest' : 'Ask the guest to shut down and power off'}
+        onClick={() => {
+          leaving.value = true;
+          lab.powerOff();
+        }}
+      >
+        <Icon name="power" />
+        <span class="same-width">
+          <span aria-hidden={leaving.value}>Power off</span>
+          <span aria-hidden={!leaving.value}>Cut power</span>
+        </span>
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,128 @@
+// Every way in which the lab cannot start or go on: what happened, and what to do about it. Pure.
+import type { FailureCode } from '../lab/messages.ts';
+
+export type PageFailureCode =
+  | FailureCode
+  /** Workers that are modules are missing. */
+  | 'no-module-workers'
+  /** A file did not come. */
+  | 'download'
+  /** A file is not what the manifest says. */
+  | 'damaged'
+  /** The worker ended with an error of its own. */
+  | 'worker-crashed';
+
+export interface Failure {
+  code: PageFailureCode;
+  /** The technical reason, for the curious. */
+  detail: string;
+  /** The file concerned. */
+  file?: string;
+}
+
+export interface FailureText {
+  title: string;
+  /** What happened, in plain words. */
+  what: string;
+  /** What to do. */
+  advice: string;
+  /** Label of the button that starts the lab again; undefined where that cannot help. */
+  retry: string | undefined;
+}
+
+const NEEDED = 'The lab needs a current Chromium, Chrome, Edge, Firefox or Safari.';
+
+type Texts = (failure: Failure) => FailureText;
+
+const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
+  'no-wasm': () => ({
+    title: 'This browser does not run WebAssembly',
+    what: 'The emulator is a WebAssembly program, and this browser has none or was told not to run it.',
+    advice: `${NEEDED} Some hardening settings (such as a lockdown mode) switch WebAssembly off: make an exception for this site.`,
+    retry: undefined,
+  }),
+  'no-module-workers': () => ({
+    title: 'This browser is too old for the lab',
+    what: 'The emulator runs in a module worker, which this browser does not have.',
+    advice: NEEDED,
+    retry: undefined,
+  }),
+  'no-indexeddb': () => ({
+    title: 'This browser refuses to store files',
+    what: 'The file tree is kept in IndexedDB, and the browser does not open it for this page.',
+    advice:
+      'Private windows and blocked site data do that. Open the page in a normal window, or allow it to store data, then try again.',
+    retry: 'Try again',
+  }),
+  'tree-locked': () => ({
+    title: 'This tree is open in another tab',
+    what: 'Only one tab at a time may write a tree, so that no write is ever lost.',
+    advice: 'Close the lab in the other tab or window and try again, or choose another tree in the settings.',
+    retry: 'Try again',
+  }),
+  'tree-newer': () => ({
+    title: 'This tree was written by a newer version of the lab',
+    what: 'This version does not know its format and leaves it untouched.',
+    advice: 'Reload the page to get the newer version, or choose another tree in the settings.',
+    retry: 'Try again',
+  }),
+  'tree-damaged': () => ({
+    title: 'The stored tree is damaged',
+    what: 'What the browser has stored for this tree does not fit together. Nothing was changed.',
+    advice: 'Choose another tree in the settings; this one stays as it is.',
+    retry: 'Try again',
+  }),
+  'tree-lost': () => ({
+    title: 'The tree is no longer ours',
+    what: 'Another tab took it over, or the data of this site were removed. What the guest writes now is not stored.',
+    advice: 'Close the other tab, then start the lab again: it opens the tree as it was last stored.',
+    retry: 'Start again',
+  }),
+  quota: () => ({
+    title: 'The storage is full',
+    what: 'The disk, or the share of it that the browser gives this site, has no room. The guest sees “No space left on device”.',
+    advice: 'Remove files in /mnt/lab, or free space on the disk. What could not be stored yet is kept and tried again.',
+    retry: 'Try again',
+  }),
+  emulator: () => ({
+    title: 'The emulator stopped',
+    what: 'The emulated machine ended in a way it should not. The tree is as it was last stored.',
+    advice: 'Start it again. If it happens again, please report it with the text below.',
+    retry: 'Start again',
+  }),
+  'device-broken': () => ({
+    title: 'The guest broke its queue',
+    what: 'The device found a request ring that makes no sense and asked for a reset (DEVICE_NEEDS_RESET).',
+    advice: 'Restart the guest. The tree is not affected.',
+    retry: 'Start again',
+  }),
+  internal: () => ({
+    title: 'Something went wrong in the lab',
+    what: 'This is a mistake of ours. The tree is as it was last stored.',
+    advice: 'Start it again. If it happens again, please report it with the text below.',
+    retry: 'Start again',
+  }),
+  'worker-crashed': () => ({
+    title: 'The lab’s worker crashed',
+    what: 'The background program that runs the guest ended. The tree is as it was last stored.',
+    advice: 'Start it again. If the browser is short of memory, close other tabs or choose less guest memory in the settings.',
+    retry: 'Start again',
+  }),
+  download: ({ file }) => ({
+    title: 'A file could not be downloaded',
+    what: `${file ?? 'A file'} did not come.`,
+    advice: 'Check the connection and try again; what was already loaded is kept.',
+    retry: 'Try again',
+  }),
+  damaged: ({ file }) => ({
+    title: 'The guest image is damaged',
+    what: `${file ?? 'A file'} is not the one that belongs to this page: its SHA-256 differs.`,
+    advice: 'Try again. If that does not help, the copy on the server is broken, and whoever hosts it has to build it anew.',
+    retry: 'Try again',
+  }),
+};
+
+export const failureText = (failure: Failure): FailureText => TEXTS[failure.code](failure);
+
+/** A failure that the lab goes on after: told in a notice, not instead of the terminal. */
+export const isPassing = (failure: Failure): boolean => failure.code === 'quota';

@@ -1,0 +1,240 @@
+// The page's end of the lab: starts and restarts the worker, and turns what it says into signals.
+import { signal } from '@preact/signals';
+import type { Counters, FromWorker, LabOptions, Stage, ToWorker } from '../lab/messages.ts';
+import { type Failure, isPassing } from './failures.ts';
+import { type FileProgress, type GuestImage, ImageLoader, LoadError } from './image-loader.ts';
+import { LogModel } from './log-model.ts';
+
+/** Where the lab is: before the worker says anything, the page loads. */
+export type LabStage = 'loading' | Stage | 'failed';
+
+const NO_COUNTERS: Counters = {
+  requests: 0,
+  requestsPerSecond: 0,
+  cachedInodes: 0,
+  handles: 0,
+  bytesStored: 0,
+  dirtyBytes: 0,
+  commits: 0,
+  interrupts: 0,
+  pending: 0,
+};
+
+/** What the terminals show. */
+export interface Screens {
+  console(bytes: Uint8Array): void;
+  serial(bytes: Uint8Array): void;
+}
+
+export interface Persistence {
+  /** undefined: this browser cannot promise it. */
+  persisted: boolean | undefined;
+  /** The answer to the person's wish, once it was given. */
+  asked: 'no' | 'granted' | 'denied';
+}
+
+export class Lab {
+  readonly options: LabOptions;
+  readonly stage = signal<LabStage>('loading');
+  /** What the worker says of the stage: why it stopped, what init did. */
+  readonly detail = signal('');
+  readonly files = signal<readonly FileProgress[]>([]);
+  readonly failure = signal<Failure | undefined>(undefined);
+  /** A failure that the lab goes on after. */
+  readonly warning = signal<Failure | undefined>(undefined);
+  /** Whether the guest ran since the last start(), so that its terminal may say something. */
+  readonly booted = signal(false);
+  readonly counters = signal<Counters>(NO_COUNTERS);
+  readonly persistence = signal<Persistence>({ persisted: undefined, asked: 'no' });
+  readonly log = new LogModel((ordinal) => this.post({ type: 'log-ack', seq: ordinal }));
+  private readonly loader: ImageLoader;
+  private image: GuestImage | undefined;
+  private worker: Worker | undefined;
+  private screens: Screens | undefined;
+  private size = { cols: 80, rows: 24 };
+
+  constructor(options: LabOptions, loaderOptions: { base: string; wasm: { url: string; size: number } }) {
+    this.options = options;
+    this.loader = new ImageLoader({ ...loaderOptions, onProgress: (files) => this.progressed(files) });
+  }
+
+  /** Where the guest's output goes. To be called before start(). */
+  attach(screens: Screens): void {
+    this.screens = screens;
+  }
+
+  /** Loads, then boots. Also what a retry is: whatever ran before is ended first. */
+  async start(): Promise<void> {
+    this.end();
+    this.failure.value = undefined;
+    this.warning.value = undefined;
+    this.detail.value = '';
+    this.booted.value = false;
+    this.stage.value = 'loading';
+    this.counters.value = NO_COUNTERS;
+    this.log.restart();
+    const unable = whatIsMissing();
+    if (unable) return this.fail(unable);
+    // The worker's own program loads meanwhile; from then on nothing needs the network.
+    const worker = this.startWorker();
+    try {
+      this.image ??= await this.loader.load();
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error;
+      if (this.worker === worker) this.fail({ code: error.code, detail: error.message, file: error.file });
+      return;
+    }
+    if (this.worker !== worker) return;
+    this.stage.value = 'opening-tree';
+    const { assets, cmdline } = this.image;
+    // Copied, not transferred: a retry needs them again.
+    this.post({ type: 'start', assets, cmdline, options: this.options });
+    this.post({ type: 'resize', ...this.size });
+    await this.tellQuota();
+  }
+
+  input(bytes: Uint8Array): void {
+    this.post({ type: 'input', bytes });
+  }
+
+  resize(cols: number, rows: number): void {
+    this.size = { cols, rows };
+    this.post({ type: 'resize', cols, rows });
+  }
+
+  restart(): void {
+    this.post({ type: 'restart' });
+  }
+
+  powerOff(): void {
+    this.post({ type: 'power-off' });
+  }
+
+  ctrlAltDel(): void {
+    this.post({ type: 'ctrl-alt-del' });
+  }
+
+  /** The page goes out of sight, perhaps for ever. */
+  commitNow(): void {
+    this.post({ type: 'commit-now' });
+  }
+
+  /** Asks the browser to keep the files when the disk is low. Only after a click: Firefox asks the person. */
+  async persist(): Promise<void> {
+    const granted = await navigator.storage.persist();
+    this.persistence.value = { persisted: granted, asked: granted ? 'granted' : 'denied' };
+    await this.tellQuota();
+  }
+
+  private async tellQuota(): Promise<void> {
+    // Browsers have it only over https and from localhost.
+    const storage: StorageManager | undefined = navigator.storage;
+    if (storage?.persisted === undefined) return;
+    const persisted = await storage.persisted();
+    this.persistence.value = { ...this.persistence.value, persisted };
+    const { quota, usage } = await storage.estimate();
+    this.post({ type: 'quota', quota, usage, persisted });
+  }
+
+  private startWorker(): Worker {
+    const worker = new Worker(new URL('../lab/worker.ts', import.meta.url), { type: 'module', name: 'lab' });
+    this.worker = worker;
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.take(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      // A program that could not be loaded gives an error without a message.
+      if (event.message) this.fail({ code: 'worker-crashed', detail: `${event.message} (${event.filename}:${event.lineno})` });
+      else this.fail({ code: 'download', detail: 'the worker did not load', file: 'The lab’s worker' });
+    };
+    worker.onmessageerror = () => this.fail({ code: 'worker-crashed', detail: 'a message could not be read' });
+    return worker;
+  }
+
+  private take(message: FromWorker): void {
+    switch (message.type) {
+      case 'hello':
+        this.log.timeOrigin = message.timeOrigin;
+        break;
+      case 'stage':
+        this.stageChanged(message.stage, message.detail ?? '');
+        break;
+      case 'failed':
+        this.fail({ code: message.code, detail: message.message });
+        break;
+      case 'console':
+        this.screens?.console(message.bytes);
+        break;
+      case 'serial':
+        this.screens?.serial(message.bytes);
+        break;
+      case 'log':
+        this.log.append(message);
+        break;
+      case 'processes':
+        this.log.processes.add(message.names);
+        this.log.changed();
+        break;
+      case 'command':
+        if (message.event === 'begin') this.log.commands.begin(message.shell, message.text, message.seq);
+        else this.log.commands.end(message.shell, message.status, message.seq);
+        this.log.changed();
+        break;
+      case 'counters':
+        this.counters.value = message.counters;
+        break;
+    }
+  }
+
+  private stageChanged(stage: Stage, detail: string): void {
+    if (stage === 'rebooting' || stage === 'powered-off' || stage === 'stopped') this.log.guestEnded();
+    this.booted.value ||= stage === 'booting';
+    this.stage.value = stage;
+    this.detail.value = detail;
+  }
+
+  private fail(failure: Failure): void {
+    if (isPassing(failure) && this.stage.value !== 'opening-tree') {
+      this.warning.value = failure;
+      return;
+    }
+    // The first one is the cause of those that follow.
+    this.failure.value ??= failure;
+    this.stage.value = 'failed';
+  }
+
+  private progressed(files: readonly FileProgress[]): void {
+    this.files.value = files;
+  }
+
+  private post(message: ToWorker): void {
+    this.worker?.postMessage(message);
+  }
+
+  private end(): void {
+    this.worker?.terminate();
+    this.worker = undefined;
+  }
+}
+
+function whatIsMissing(): Failure | undefined {
+  if (typeof WebAssembly !== 'object') return { code: 'no-wasm', detail: 'WebAssembly is not defined' };
+  if (!hasModuleWorkers()) return { code: 'no-module-workers', detail: 'new Worker() does not know type: module' };
+  return undefined;
+}
+
+/** A browser that knows the option looks at it; whether the worker then starts does not matter. */
+function hasModuleWorkers(): boolean {
+  let looked = false;
+  const probe = {
+    get type(): WorkerType {
+      looked = true;
+      return 'module';
+    },
+  };
+  try {
+    new Worker('data:text/javascript,', probe).terminate();
+  } catch {
+    // Refused for another reason; `looked` has the answer.
+  }
+  return looked;
+}

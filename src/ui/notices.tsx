@@ -1,0 +1,99 @@
+// What the person has to know: a failure in place of the terminal, and one-line notices above the panes.
+import { type Signal, useSignal } from '@preact/signals';
+import { type Failure, failureText } from './failures.ts';
+import { Icon } from './icons.tsx';
+import type { Lab } from './lab-client.ts';
+
+export function FailureCard({ lab, failure }: { lab: Lab; failure: Failure }) {
+  const hidden = useSignal(false);
+  const { title, what, advice, retry } = failureText(failure);
+  if (hidden.value) return null;
+  return (
+    <div class="cover">
+      <section class="card failure" role="alert" data-failure={failure.code}>
+        <h2>{title}</h2>
+        <p>{what}</p>
+        <p>{advice}</p>
+        <div class="actions">
+          {retry !== undefined && (
+            <button type="button" class="primary" onClick={() => void lab.start()}>
+              {retry}
+            </button>
+          )}
+          <button type="button" onClick={() => location.reload()}>
+            Reload the page
+          </button>
+          {lab.booted.value && (
+            <button
+              type="button"
+              onClick={() => {
+                hidden.value = true;
+              }}
+            >
+              Show the terminal
+            </button>
+          )}
+        </div>
+        <details>
+          <summary>Technical details</summary>
+          <code>
+            {failure.code}: {failure.detail}
+          </code>
+        </details>
+      </section>
+    </div>
+  );
+}
+
+function Notice({ text, kind, onClose }: { text: string; kind: 'warning' | 'info'; onClose: () => void }) {
+  return (
+    <div class={`notice ${kind}`} role={kind === 'warning' ? 'alert' : 'status'}>
+      <p>{text}</p>
+      <button type="button" class="plain" aria-label="Dismiss" onClick={onClose}>
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}
+
+/** `problems`: words on options in the address that could not be understood. */
+export function Notices({ lab, problems }: { lab: Lab; problems: Signal<readonly string[]> }) {
+  const warning = lab.warning.value;
+  const { asked, persisted } = lab.persistence.value;
+  return (
+    <div class="notices">
+      {warning !== undefined && (
+        <Notice
+          kind="warning"
+          text={`${failureText(warning).title}. ${failureText(warning).what} ${failureText(warning).advice}`}
+          onClose={() => {
+            lab.warning.value = undefined;
+          }}
+        />
+      )}
+      {problems.value.map((problem) => (
+        <Notice
+          key={problem}
+          kind="warning"
+          text={`In the address: ${problem}.`}
+          onClose={() => {
+            problems.value = problems.value.filter((other) => other !== problem);
+          }}
+        />
+      ))}
+      {asked !== 'no' && (
+        <Notice
+          kind="info"
+          text={
+            asked === 'granted'
+              ? 'The browser keeps the files of this page, also when the disk runs low.'
+              : 'The browser made no promise: when the disk runs low it may remove the files of this page. Chromium promises it to pages that are bookmarked or installed.'
+          }
+          onClose={() => {
+            lab.persistence.value = { persisted, asked: 'no' };
+          }}
+        />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,58 @@
+// The lab's options in the page's address: ?cache=auto&writeback=0&tree=NAME&memory=128&tag=lab. Pure.
+import type { CacheMode, LabOptions } from '../lab/messages.ts';
+
+export const CACHE_MODES: readonly CacheMode[] = ['never', 'metadata', 'auto', 'always'];
+
+export const DEFAULT_OPTIONS: LabOptions = { memory: 128, tag: 'lab', cache: 'auto', writeback: false, tree: 'default' };
+
+/** MiB. The guest's initramfs is put at 64 MiB; some browsers fail above 256. */
+export const MEMORY = { min: 96, max: 1024 };
+
+/** The options of a query, and what of it could not be understood (the default stands in for that), in words. */
+export function parseOptions(query: string): { options: LabOptions; problems: string[] } {
+  const given = new URLSearchParams(query);
+  const options = { ...DEFAULT_OPTIONS };
+  const problems: string[] = [];
+  const take = (name: keyof LabOptions, wanted: string, put: (value: string) => boolean): void => {
+    const value = given.get(name);
+    if (value !== null && !put(value)) problems.push(`${name}=${value}: ${wanted}; using ${options[name]}`);
+  };
+  take('cache', `one of ${CACHE_MODES.join(', ')}`, (value) => {
+    const mode = CACHE_MODES.find((known) => known === value);
+    options.cache = mode ?? options.cache;
+    return mode !== undefined;
+  });
+  take('writeback', '0 or 1', (value) => {
+    options.writeback = value === '1';
+    return value === '0' || value === '1';
+  });
+  take('memory', `MiB from ${MEMORY.min} to ${MEMORY.max}`, (value) => {
+    const memory = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+    if (!(memory >= MEMORY.min && memory <= MEMORY.max)) return false;
+    options.memory = memory;
+    return true;
+  });
+  take('tree', '1 to 64 letters, digits, dots, dashes', (value) => {
+    if (!/^[\w.-]{1,64}$/.test(value)) return false;
+    options.tree = value;
+    return true;
+  });
+  take('tag', '1 to 36 printable ASCII characters', (value) => {
+    if (!/^[\x21-\x7e]{1,36}$/.test(value)) return false;
+    options.tag = value;
+    return true;
+  });
+  return { options, problems };
+}
+
+/** The query that stands for options; what is as by default is left out, and what else was in the query stays. */
+export function optionsQuery(options: LabOptions, query = ''): string {
+  const result = new URLSearchParams(query);
+  for (const name of Object.keys(DEFAULT_OPTIONS) as (keyof LabOptions)[]) {
+    const value = options[name];
+    if (value === DEFAULT_OPTIONS[name]) result.delete(name);
+    else result.set(name, typeof value === 'boolean' ? (value ? '1' : '0') : String(value));
+  }
+  const text = result.toString();
+  return text === '' ? '' : `?${text}`;
+}

@@ -1,0 +1,105 @@
+// The options of the lab, in a popover: applying them loads the page anew with them in its address.
+import type { CacheMode, LabOptions } from '../lab/messages.ts';
+import { Icon } from './icons.tsx';
+import { CACHE_MODES, MEMORY, optionsQuery } from './options.ts';
+import { setTheme, THEMES, type Theme, theme } from './theme.ts';
+
+const CACHE_WORDS: Readonly<Record<CacheMode, string>> = {
+  never: 'never: ask for everything, every time',
+  metadata: 'metadata: names and attributes are kept, bytes are not',
+  auto: 'auto: believe names and attributes for a second',
+  always: 'always: nobody else changes this tree',
+};
+
+const THEME_WORDS: Readonly<Record<Theme, string>> = { system: 'As the system', light: 'Light', dark: 'Dark' };
+
+function apply(form: HTMLFormElement, options: LabOptions): void {
+  const data = new FormData(form);
+  const text = (name: string): string => String(data.get(name));
+  const chosen: LabOptions = {
+    ...options,
+    cache: text('cache') as CacheMode,
+    writeback: data.has('writeback'),
+    memory: Number(text('memory')),
+    tree: text('tree'),
+  };
+  location.search = optionsQuery(chosen, location.search);
+}
+
+export function Settings({ options }: { options: LabOptions }) {
+  return (
+    <>
+      <button type="button" class="tool" popovertarget="settings" title="Cache policy, tree, memory, colours">
+        <Icon name="settings" />
+        Settings
+      </button>
+      <div id="settings" popover="auto" class="popover" role="dialog" aria-labelledby="settings-title">
+        <h2 id="settings-title">Settings</h2>
+        <fieldset class="choices">
+          <legend>Colours</legend>
+          {THEMES.map((name) => (
+            <label key={name}>
+              <input type="radio" name="theme" checked={theme.value === name} onChange={() => setTheme(name)} />
+              <Icon name={name} />
+              {THEME_WORDS[name]}
+            </label>
+          ))}
+        </fieldset>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            apply(event.currentTarget, options);
+          }}
+        >
+          <label>
+            Cache policy of the mount
+            <select name="cache" value={options.cache}>
+              {CACHE_MODES.map((mode) => (
+                <option key={mode} value={mode}>
+                  {CACHE_WORDS[mode]}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label class="check">
+            <input type="checkbox" name="writeback" defaultChecked={options.writeback} />
+            Writeback: the guest keeps what is written and sends it later
+          </label>
+          <div class="row">
+            <label>
+              Tree
+              <input
+                name="tree"
+                defaultValue={options.tree}
+                required
+                maxLength={64}
+                pattern="[\w.\-]+"
+                title="Letters, digits, dots, dashes. A name that is not known yet makes an empty tree."
+                autocomplete="off"
+                spellcheck={false}
+              />
+            </label>
+            <label>
+              Guest memory, MiB
+              <input
+                name="memory"
+                type="number"
+                defaultValue={String(options.memory)}
+                min={MEMORY.min}
+                max={MEMORY.max}
+                step={1}
+                required
+              />
+            </label>
+          </div>
+          <p class="small">These are part of the address, so a link keeps them. Applying them restarts the guest.</p>
+          <div class="actions">
+            <button type="submit" class="primary">
+              Apply and reload
+            </button>
+          </div>
+        </form>
+      </div>
+    </>
+  );
+}

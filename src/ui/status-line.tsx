@@ -1,0 +1,109 @@
+// The one line at the bottom: the guest's state, the counters, what is not stored yet, and where files are kept.
+import type { ComponentChildren } from 'preact';
+import { formatBytes, formatCount } from './format.ts';
+import { Icon } from './icons.tsx';
+import type { Lab, LabStage } from './lab-client.ts';
+
+const STAGE_WORDS: Readonly<Record<LabStage, string>> = {
+  loading: 'Loading',
+  'opening-tree': 'Opening the tree',
+  booting: 'Booting',
+  mounted: 'Mounted',
+  ready: 'Running',
+  rebooting: 'Rebooting',
+  'powered-off': 'Powered off',
+  stopped: 'Stopped',
+  failed: 'Failed',
+};
+
+interface CounterProps {
+  name: string;
+  label: string;
+  title: string;
+  value: number;
+  children: ComponentChildren;
+}
+
+function Counter({ name, label, title, value, children }: CounterProps) {
+  return (
+    <span class={`counter ${name}`} title={title} data-counter={name} data-value={value}>
+      <span class="label">{label}</span> <span class="value">{children}</span>
+    </span>
+  );
+}
+
+function State({ lab }: { lab: Lab }) {
+  const stage = lab.stage.value;
+  const detail = lab.detail.value;
+  return (
+    <span class="state" data-stage={stage} role="status" title={detail}>
+      <span class="dot" aria-hidden="true" />
+      {STAGE_WORDS[stage]}
+      {stage === 'stopped' && detail !== '' && <span class="reason">: {detail}</span>}
+    </span>
+  );
+}
+
+function Keep({ lab }: { lab: Lab }) {
+  const { persisted } = lab.persistence.value;
+  if (persisted === undefined) return null;
+  if (persisted) {
+    return (
+      <span class="kept" title="The browser promised to keep the files of this page, also when the disk runs low">
+        files kept
+      </span>
+    );
+  }
+  return (
+    <button
+      type="button"
+      class="link"
+      title="The browser may remove the files of this page when the disk runs low. Ask it not to."
+      onClick={() => void lab.persist()}
+    >
+      <Icon name="keep" />
+      Keep files when the disk is low
+    </button>
+  );
+}
+
+export function StatusLine({ lab }: { lab: Lab }) {
+  const { requests, requestsPerSecond, cachedInodes, bytesStored, dirtyBytes } = lab.counters.value;
+  const { cache, writeback, tree } = lab.options;
+  return (
+    <footer class="status" aria-label="Status">
+      <State lab={lab} />
+      <Counter name="requests" label="requests" title="FUSE requests since the page was opened" value={requests}>
+        {formatCount(requests)}
+      </Counter>
+      <Counter name="rate" label="per second" title="FUSE requests over the last second" value={requestsPerSecond}>
+        {formatCount(Math.round(requestsPerSecond))}
+      </Counter>
+      <Counter
+        name="inodes"
+        label="cached inodes"
+        title="Inodes that the guest holds a lookup on: those it has cached"
+        value={cachedInodes}
+      >
+        {formatCount(cachedInodes)}
+      </Counter>
+      <Counter name="stored" label="stored" title="Bytes of file content in the tree" value={bytesStored}>
+        {formatBytes(bytesStored)}
+      </Counter>
+      <Counter
+        name="unsaved"
+        label="unsaved"
+        title="Bytes changed and not yet in the browser's storage"
+        value={dirtyBytes}
+      >
+        {formatBytes(dirtyBytes)}
+      </Counter>
+      <span class="space" />
+      <Keep lab={lab} />
+      <span class="mount" title="Cache policy of the mount, and the tree that is mounted">
+        cache={cache}
+        {writeback ? ', writeback' : ''} · tree {tree}
+      </span>
+    </footer>
+  );
+}
