@@ -1,5 +1,6 @@
 // Plugs the device into v86 (0.5.462): PCI slot, ports, interrupt line, guest RAM. Alone in naming v86's internals here.
 import type { V86 } from 'v86';
+import type { Memory } from '../base/iov.ts';
 import { GuestMemory } from './guest-memory.ts';
 import type { Width } from './register-file.ts';
 import { PCI_BASE_ADDRESS_0, PCI_BASE_ADDRESS_SPACE_IO } from './virtio-abi.ts';
@@ -37,6 +38,8 @@ interface V86Cpu {
 export interface V86Attachment {
   /** The slot's number on the PCI bus. */
   readonly slot: number;
+  /** The guest's RAM, as the device sees it. */
+  readonly memory: Memory;
   /** Resets the device and takes it out; the emulator is not to be run on. */
   detach(): void;
 }
@@ -79,7 +82,7 @@ export function attachToV86(emulator: V86, device: VirtioFsDevice, slot = SLOT):
   });
   device.pci.config.adopt(new Uint8Array(live.buffer));
   resetWith(cpu, device);
-  return { slot, detach: () => device.detach() };
+  return { slot, memory, detach: () => device.detach() };
 }
 
 /** v86 moves port entries with the BAR and passes no address to a write, so each port knows its offset. */
