@@ -37,7 +37,8 @@ export interface DeviceKind extends RequestHandler {
 
 /** Follows what the device does. Must not call the device. Times in ms, as `now` gives them. */
 export interface DeviceObserver {
-  /** A chain was taken from entry `availIndex` (u16) of the available ring; `available` is when the driver notified. */
+  /** A chain was taken from entry `availIndex` (u16) of the available ring; `available` is when the
+   * first of its batch was taken: the driver has just notified. */
   taken(exchange: Exchange, availIndex: number, available: number, taken: number): void;
   /**
    * Its answer of `length` bytes is visible in entry `usedIndex` (u16) of the used ring. The spans are still valid.
@@ -265,7 +266,7 @@ export class VirtioDevice implements QueueOwner {
   private serve(queue: Virtqueue): string | undefined {
     const { kind, counters, observer } = this;
     const { epoch } = queue;
-    const available = observer === undefined ? 0 : this.now();
+    let available: number | undefined;
     const wrong = queue.look();
     if (wrong !== undefined) return wrong;
     for (;;) {
@@ -273,7 +274,11 @@ export class VirtioDevice implements QueueOwner {
       if (exchange === undefined) break;
       if (typeof exchange === 'string') return exchange;
       counters.taken++;
-      observer?.taken(exchange, exchange.availIndex, available, this.now());
+      if (observer !== undefined) {
+        const now = this.now();
+        available ??= now;
+        observer.taken(exchange, exchange.availIndex, available, now);
+      }
       try {
         kind.handle(exchange);
       } catch (error) {

@@ -77,7 +77,9 @@ export class VirtioPci implements Transport {
           multiplier: NOTIFY_MULTIPLIER,
         },
         { type: VIRTIO_PCI_CAP_ISR_CFG, offset: ISR_AT, length: 1 },
-        { type: VIRTIO_PCI_CAP_DEVICE_CFG, offset: DEVICE_AT, length: kind.config.length },
+        ...(kind.config.length === 0
+          ? []
+          : [{ type: VIRTIO_PCI_CAP_DEVICE_CFG, offset: DEVICE_AT, length: kind.config.length }]),
       ],
       bar: {
         read: (at, width) => this.read(0, at, width),

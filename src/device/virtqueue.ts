@@ -150,7 +150,7 @@ export class Virtqueue {
   /** Next entry of the used ring to fill, and the index that the driver sees (u16). */
   private nextUsed = 0;
   private publishedUsed = 0;
-  /** 1 for each head that the device has. */
+  /** 1 for each head that the driver has not been given back. */
   private readonly taken: Uint8Array;
   private takenCount = 0;
   /** Placed, not published. */
@@ -309,7 +309,6 @@ export class Virtqueue {
     view.setUint32(at, exchange.head, true);
     view.setUint32(at + 4, length, true);
     this.nextUsed = (this.nextUsed + 1) & 0xffff;
-    this.taken[exchange.head] = 0;
     this.takenCount--;
     this.pending.push(exchange);
     grants?.take();
@@ -334,6 +333,7 @@ export class Virtqueue {
       : (view.getUint16(this.avail + VRING_FLAGS, true) & VRING_AVAIL_F_NO_INTERRUPT) === 0;
     for (let i = 0; i < pending.length; i++) {
       const exchange = pending[i] as ChainExchange;
+      this.taken[exchange.head] = 0;
       published?.(exchange, interrupt);
       this.pool.release(exchange);
     }
