@@ -1,0 +1,53 @@
+// A tree in memory: what tests and headless runs without a folder use. Copies like a real store, so it can be opened again.
+import { type Batch, checkSchema, type Store, type Superblock, type TreeImage, type Usage } from '../tree/store.ts';
+
+const CAPACITY = 8 * 2 ** 30;
+
+export class MemoryStore implements Store {
+  private superblock: Superblock | undefined;
+  private readonly records = new Map<string, Uint8Array>();
+  private readonly chunks = new Map<number, Map<number, Uint8Array<ArrayBuffer>>>();
+  private readonly capacity: number;
+
+  /** `capacity`: what usage() tells; nothing keeps to it. */
+  constructor(capacity = CAPACITY) {
+    this.capacity = capacity;
+  }
+
+  async open(): Promise<TreeImage> {
+    checkSchema(this.superblock);
+    return { superblock: this.superblock, records: [...this.records.values()] };
+  }
+
+  chunk(ino: number, index: number): Uint8Array<ArrayBuffer> | undefined {
+    return this.chunks.get(ino)?.get(index)?.slice();
+  }
+
+  async commit(batch: Batch): Promise<void> {
+    this.superblock = { ...batch.superblock };
+    for (const key of batch.removals) this.records.delete(key);
+    for (const [key, record] of batch.puts) this.records.set(key, record.slice());
+    for (const { ino, from, to } of batch.drops) this.drop(ino, from, to);
+    for (const { ino, index, bytes } of batch.chunks) {
+      let of = this.chunks.get(ino);
+      if (!of) {
+        of = new Map();
+        this.chunks.set(ino, of);
+      }
+      of.set(index, bytes.slice());
+    }
+  }
+
+  private drop(ino: number, from: number, to: number): void {
+    const of = this.chunks.get(ino);
+    if (!of) return;
+    for (const index of of.keys()) if (index >= from && index < to) of.delete(index);
+    if (of.size === 0) this.chunks.delete(ino);
+  }
+
+  usage(): Usage {
+    return { capacity: this.capacity };
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,95 @@
+// Chunks of file content in memory, and the cache that lets go of clean ones where they are too many.
+import type { Inode } from './inode.ts';
+
+/** A chunk that is in memory, or on its way there. What is behind the end of `bytes` is zero. */
+export class Chunk {
+  readonly inode: Inode;
+  readonly index: number;
+  /** Undefined while it is loaded from the store. Its buffer holds nothing else. */
+  bytes: Uint8Array<ArrayBuffer> | undefined;
+  /** Bytes of content: the buffer may be longer, zeros behind. */
+  length = 0;
+  /** Of a chunk that was cut while it was not in memory: what the store has from here on is void. */
+  cut = Number.POSITIVE_INFINITY;
+  /** Changed since the last commit began. */
+  dirty = false;
+  /** In the commit that is under way. */
+  flying = false;
+  /** No part of the file any more. */
+  dropped = false;
+  /** Readers and writers that wait for their other chunks. */
+  pins = 0;
+  loading: Promise<void> | undefined;
+  /** Neighbours in the list of what may be evicted, the longest unused first. */
+  older: Chunk | undefined;
+  newer: Chunk | undefined;
+  listed = false;
+
+  constructor(inode: Inode, index: number) {
+    this.inode = inode;
+    this.index = index;
+  }
+}
+
+export class ChunkCache {
+  /** Bytes of clean and dirty chunks together above which clean ones are let go. */
+  limit: number;
+  /** Bytes of all buffers. */
+  bytes = 0;
+  hits = 0;
+  misses = 0;
+  private oldest: Chunk | undefined;
+  private newest: Chunk | undefined;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  /** Gives a chunk its buffer, or a longer one. */
+  resize(chunk: Chunk, bytes: Uint8Array<ArrayBuffer>): void {
+    this.bytes += bytes.length - (chunk.bytes?.length ?? 0);
+    chunk.bytes = bytes;
+  }
+
+  /** Marks a chunk as just used, or as one that may be let go from now on: it must be clean, loaded and unpinned. */
+  touch(chunk: Chunk): void {
+    if (chunk === this.newest) return;
+    this.unlist(chunk);
+    chunk.listed = true;
+    chunk.older = this.newest;
+    if (this.newest) this.newest.newer = chunk;
+    else this.oldest = chunk;
+    this.newest = chunk;
+  }
+
+  /** Keeps a chunk from being let go. */
+  unlist(chunk: Chunk): void {
+    if (!chunk.listed) return;
+    chunk.listed = false;
+    if (chunk.older) chunk.older.newer = chunk.newer;
+    else this.oldest = chunk.newer;
+    if (chunk.newer) chunk.newer.older = chunk.older;
+    else this.newest = chunk.older;
+    chunk.older = undefined;
+    chunk.newer = undefined;
+  }
+
+  /** The chunk is no part of its file any more. */
+  drop(chunk: Chunk): void {
+    this.unlist(chunk);
+    this.bytes -= chunk.bytes?.length ?? 0;
+    chunk.bytes = undefined;
+    chunk.dropped = true;
+  }
+
+  /** Lets clean chunks go until the limit is kept or none is left. */
+  trim(): void {
+    while (this.bytes > this.limit && this.oldest) {
+      const chunk = this.oldest;
+      this.unlist(chunk);
+      this.bytes -= chunk.bytes?.length ?? 0;
+      chunk.bytes = undefined;
+      chunk.inode.chunks?.delete(chunk.index);
+    }
+  }
+}

@@ -1,0 +1,384 @@
+// The content of regular files: chunks that are in memory are read and written at once, others are loaded first.
+import { PosixError } from '../../base/errno.ts';
+import { Chunk, type ChunkCache } from './chunk.ts';
+import type { Inode } from './inode.ts';
+import { FILE_SIZE_MAX, SEEK_DATA } from './mode.ts';
+import { needsExtra } from './records.ts';
+import { Runs } from './runs.ts';
+import { type Store, StoreError } from './store.ts';
+import type { WriteBehind } from './write-behind.ts';
+
+/** Above every index of a chunk. */
+export const CHUNK_END = 2 ** 31;
+const PAGE = 4096;
+const SECTOR = 512;
+/** Buffers of small files grow in steps of this, bytes. */
+const GRAIN = 512;
+const NOTHING: Uint8Array[] = [];
+
+/** What a write takes its bytes from, in order. */
+export interface Source {
+  copyTo(target: Uint8Array): void;
+}
+
+/** A private copy of a payload, for writes that have to wait. */
+class Payload implements Source {
+  private readonly bytes: Uint8Array;
+  private at = 0;
+  constructor(source: Source, length: number) {
+    this.bytes = new Uint8Array(length);
+    source.copyTo(this.bytes);
+  }
+  copyTo(target: Uint8Array): void {
+    target.set(this.bytes.subarray(this.at, this.at + target.length));
+    this.at += target.length;
+  }
+}
+
+/** Turns what a store failed with into what a request is answered. */
+function posix(error: unknown): unknown {
+  return error instanceof StoreError ? new PosixError('EIO', error.message) : error;
+}
+
+export class FileData {
+  /** Bytes allocated in all files. */
+  allocated = 0;
+  private readonly store: Store;
+  private readonly cache: ChunkCache;
+  private readonly behind: WriteBehind;
+  private readonly chunkSize: number;
+  private readonly zeros: Uint8Array<ArrayBuffer>;
+  /** Chunks that were cut while they were not in memory: loaded before the next commit, which has to write them. */
+  private readonly cuts = new Set<Chunk>();
+
+  constructor(store: Store, cache: ChunkCache, behind: WriteBehind, chunkSize: number) {
+    this.store = store;
+    this.cache = cache;
+    this.behind = behind;
+    this.chunkSize = chunkSize;
+    this.zeros = new Uint8Array(chunkSize);
+  }
+
+  /**
+   * The bytes from `offset` on, at most `size` and none behind the end of the file: pieces of chunks in place, valid
+   * until the next change. A promise only where a chunk has to be loaded. EIO where the store does not give one.
+   */
+  read(inode: Inode, offset: number, size: number): Uint8Array[] | Promise<Uint8Array[]> {
+    const end = Math.min(offset + size, inode.size);
+    if (offset >= end) return NOTHING;
+    return this.pieces(inode, offset, end) ?? this.readLater(inode, offset, end);
+  }
+
+  private pieces(inode: Inode, offset: number, end: number): Uint8Array[] | undefined {
+    const { chunkSize, cache } = this;
+    const pieces: Uint8Array[] = [];
+    let index = Math.floor(offset / chunkSize);
+    let within = offset - index * chunkSize;
+    for (let left = end - offset; left > 0; index++) {
+      const count = Math.min(chunkSize - within, left);
+      const chunk = inode.chunks?.get(index);
+      const bytes = chunk?.bytes;
+      if (bytes) {
+        if ((chunk as Chunk).listed) cache.touch(chunk as Chunk);
+        cache.hits++;
+        const there = Math.min(count, bytes.length - within);
+        if (there > 0) pieces.push(there === bytes.length ? bytes : bytes.subarray(within, within + there));
+        if (there < count) pieces.push(this.zeros.subarray(0, count - Math.max(there, 0)));
+      } else if (inode.runs?.has(index)) return undefined;
+      else pieces.push(count === chunkSize ? this.zeros : this.zeros.subarray(0, count));
+      left -= count;
+      within = 0;
+    }
+    return pieces;
+  }
+
+  private async readLater(inode: Inode, offset: number, end: number): Promise<Uint8Array[]> {
+    for (;;) {
+      const pinned = await this.load(inode, offset, end);
+      const still = Math.min(end, inode.size);
+      const pieces = offset < still ? this.pieces(inode, offset, still) : NOTHING;
+      this.unpin(pinned);
+      if (pieces) return pieces;
+    }
+  }
+
+  /**
+   * Writes `length` bytes at `offset`: from the source straight into the chunks, or, where chunks have to be loaded or
+   * too much is unsaved, by way of a private copy, later. EFBIG, EIO, ENOSPC.
+   */
+  write(inode: Inode, offset: number, length: number, source: Source): void | Promise<void> {
+    if (length === 0) return;
+    const end = offset + length;
+    if (end > FILE_SIZE_MAX) throw new PosixError('EFBIG');
+    const room = this.behind.room();
+    if (!room && this.ready(inode, offset, end)) {
+      this.put(inode, offset, end, source);
+      return;
+    }
+    return this.writeLater(inode, offset, end, new Payload(source, length));
+  }
+
+  private async writeLater(inode: Inode, offset: number, end: number, payload: Payload): Promise<void> {
+    for (let room = this.behind.room(); room; room = this.behind.room()) await room;
+    while (!this.ready(inode, offset, end)) {
+      const pinned = await this.load(inode, offset, end);
+      const ready = this.ready(inode, offset, end);
+      if (ready) this.put(inode, offset, end, payload);
+      this.unpin(pinned);
+      if (ready) return;
+    }
+    this.put(inode, offset, end, payload);
+  }
+
+  /** Whether no chunk of the range has to be loaded before it is written. */
+  private ready(inode: Inode, offset: number, end: number): boolean {
+    const { chunkSize } = this;
+    for (let start = offset - (offset % chunkSize); start < end; start += chunkSize) {
+      const index = start / chunkSize;
+      if (inode.chunks?.get(index)?.bytes || !inode.runs?.has(index)) continue;
+      const content = Math.min(start + chunkSize, inode.size);
+      if (offset > start || end < content) return false;
+    }
+    return true;
+  }
+
+  private put(inode: Inode, offset: number, end: number, source: Source): void {
+    const { chunkSize } = this;
+    if (end > inode.size) inode.size = end;
+    let index = Math.floor(offset / chunkSize);
+    let within = offset - index * chunkSize;
+    for (let left = end - offset; left > 0; index++) {
+      const count = Math.min(chunkSize - within, left);
+      const chunk = this.chunkFor(inode, index, within + count);
+      source.copyTo((chunk.bytes as Uint8Array).subarray(within, within + count));
+      this.behind.wrote(chunk, Math.max(chunk.length, within + count));
+      left -= count;
+      within = 0;
+    }
+    this.count(inode);
+    this.cache.trim();
+  }
+
+  /** A resident chunk with room for `length` bytes, made where there is none. */
+  private chunkFor(inode: Inode, index: number, length: number): Chunk {
+    inode.chunks ??= new Map();
+    let chunk = inode.chunks.get(index);
+    if (!chunk) {
+      chunk = new Chunk(inode, index);
+      inode.chunks.set(index, chunk);
+      inode.runs ??= new Runs();
+      if (inode.runs.add(index)) this.runsChanged(inode);
+    }
+    this.settleCut(chunk);
+    const { bytes } = chunk;
+    if (!bytes) this.cache.resize(chunk, new Uint8Array(length));
+    else if (bytes.length < length) {
+      const half = this.chunkSize / 2;
+      const grown = length > half ? this.chunkSize : Math.max(Math.ceil(length / GRAIN) * GRAIN, bytes.length * 2);
+      const larger = new Uint8Array(Math.min(grown, this.chunkSize));
+      larger.set(bytes);
+      this.cache.resize(chunk, larger);
+    }
+    return chunk;
+  }
+
+  private settleCut(chunk: Chunk): void {
+    if (chunk.cut === Number.POSITIVE_INFINITY) return;
+    chunk.cut = Number.POSITIVE_INFINITY;
+    this.cuts.delete(chunk);
+  }
+
+  /** Sets the size: what is behind a smaller one is gone, what is between is zero. EFBIG. */
+  truncate(inode: Inode, size: number): void {
+    if (size > FILE_SIZE_MAX) throw new PosixError('EFBIG');
+    if (size < inode.size) {
+      const kept = Math.ceil(size / this.chunkSize);
+      this.dropChunks(inode, kept, CHUNK_END);
+      const within = size - (kept - 1) * this.chunkSize;
+      if (kept > 0 && within < this.chunkSize) this.cut(inode, kept - 1, within);
+    }
+    inode.size = size;
+    this.count(inode);
+  }
+
+  /** Makes everything of a chunk from `within` on zero. */
+  private cut(inode: Inode, index: number, within: number): void {
+    if (!inode.runs?.has(index)) return;
+    inode.chunks ??= new Map();
+    let chunk = inode.chunks.get(index);
+    if (chunk?.bytes) {
+      if (chunk.length <= within) return;
+      chunk.bytes.fill(0, within, chunk.length);
+      this.behind.wrote(chunk, within);
+      return;
+    }
+    if (!chunk) {
+      chunk = new Chunk(inode, index);
+      inode.chunks.set(index, chunk);
+    }
+    chunk.cut = Math.min(chunk.cut, within);
+    this.cuts.add(chunk);
+  }
+
+  /** Takes the chunks `from` to `to` - 1 out of the file. */
+  dropChunks(inode: Inode, from: number, to: number): void {
+    if (!inode.runs || inode.runs.remove(from, to) === 0) return;
+    this.runsChanged(inode);
+    if (inode.runs.count === 0) inode.runs = undefined;
+    const { chunks } = inode;
+    if (chunks) {
+      for (const chunk of chunks.values()) {
+        if (chunk.index < from || chunk.index >= to) continue;
+        chunks.delete(chunk.index);
+        this.behind.forget(chunk);
+        this.cuts.delete(chunk);
+        this.cache.drop(chunk);
+      }
+      if (chunks.size === 0) inode.chunks = undefined;
+    }
+    if (inode.chunksStored) this.behind.drop({ ino: inode.ino, from, to });
+    this.count(inode);
+  }
+
+  /** Makes a range zero; whole chunks of it are freed. A promise where a chunk has to be loaded for it. */
+  zero(inode: Inode, offset: number, end: number): void | Promise<void> {
+    const { chunkSize } = this;
+    const first = Math.ceil(offset / chunkSize);
+    const last = Math.floor(end / chunkSize);
+    const edges: [number, number][] =
+      first > last
+        ? [[offset, end]]
+        : [
+            [offset, first * chunkSize],
+            [last * chunkSize, end],
+          ];
+    const parts = edges.filter(([from, to]) => from < to && inode.runs?.has(Math.floor(from / chunkSize)));
+    if (!parts.every(([from, to]) => this.ready(inode, from, to))) return this.zeroLater(inode, offset, end, parts);
+    if (first < last) this.dropChunks(inode, first, last);
+    for (const [from, to] of parts) {
+      this.put(inode, from, to, { copyTo: (target) => target.fill(0) });
+    }
+  }
+
+  private async zeroLater(inode: Inode, offset: number, end: number, parts: [number, number][]): Promise<void> {
+    const pinned: Chunk[] = [];
+    try {
+      for (const [from, to] of parts) pinned.push(...(await this.load(inode, from, to)));
+      await this.zero(inode, offset, end);
+    } finally {
+      this.unpin(pinned);
+    }
+  }
+
+  /** Where the next data or hole begins at or behind `offset`. ENXIO behind the end, and for data where none follows. */
+  seek(inode: Inode, offset: number, whence: number): number {
+    if (offset >= inode.size) throw new PosixError('ENXIO');
+    const index = Math.floor(offset / this.chunkSize);
+    if (whence === SEEK_DATA) {
+      const data = inode.runs?.next(index);
+      if (data === undefined) throw new PosixError('ENXIO');
+      return Math.max(offset, data * this.chunkSize);
+    }
+    return Math.min(Math.max(offset, (inode.runs?.gap(index) ?? 0) * this.chunkSize), inode.size);
+  }
+
+  /** Loads what there is to load for a commit. */
+  prepare(): Promise<void> | undefined {
+    if (this.cuts.size === 0) return undefined;
+    const { chunkSize } = this;
+    const loads = [...this.cuts].map((chunk) => {
+      const start = chunk.index * chunkSize;
+      return this.load(chunk.inode, start, start + 1).then((pinned) => this.unpin(pinned));
+    });
+    return Promise.all(loads).then(() => {});
+  }
+
+  private runsChanged(inode: Inode): void {
+    if (inode.extraStored || needsExtra(inode)) this.behind.extra(inode.ino);
+  }
+
+  /** Sets `blocks`: whole chunks, the last one as far as the file goes, in pages. */
+  private count(inode: Inode): void {
+    const before = inode.blocks;
+    const bytes = allocatedBytes(inode, this.chunkSize);
+    inode.blocks = bytes / SECTOR;
+    this.allocated += bytes - before * SECTOR;
+  }
+
+  /** Loads and pins the allocated chunks of a range; what was pinned has to be unpinned. */
+  private async load(inode: Inode, offset: number, end: number): Promise<Chunk[]> {
+    const { chunkSize } = this;
+    const pinned: Chunk[] = [];
+    const loads: Promise<void>[] = [];
+    for (let index = Math.floor(offset / chunkSize); index * chunkSize < end; index++) {
+      if (!inode.runs?.has(index)) continue;
+      inode.chunks ??= new Map();
+      let chunk = inode.chunks.get(index);
+      if (!chunk) {
+        chunk = new Chunk(inode, index);
+        inode.chunks.set(index, chunk);
+      }
+      chunk.pins++;
+      this.cache.unlist(chunk);
+      pinned.push(chunk);
+      if (!chunk.bytes) {
+        chunk.loading ??= this.fetch(chunk);
+        loads.push(chunk.loading);
+      }
+    }
+    try {
+      await Promise.all(loads);
+      return pinned;
+    } catch (error) {
+      this.unpin(pinned);
+      throw posix(error);
+    }
+  }
+
+  private async fetch(chunk: Chunk): Promise<void> {
+    const { inode, index } = chunk;
+    this.cache.misses++;
+    try {
+      const bytes = await this.store.chunk(inode.ino, index);
+      // Dropped, or overwritten as a whole, while it was on its way.
+      if (chunk.dropped || chunk.bytes) return;
+      const { cut } = chunk;
+      if (!bytes) {
+        // There is nothing to cut, and no commit is to fail for it.
+        this.settleCut(chunk);
+        throw new StoreError('damaged', `Chunk ${index} of inode ${inode.ino} is missing.`);
+      }
+      const kept = bytes.length > cut ? bytes.slice(0, cut) : bytes;
+      this.cache.resize(chunk, kept);
+      chunk.length = kept.length;
+      if (cut === Number.POSITIVE_INFINITY) return;
+      this.settleCut(chunk);
+      if (kept !== bytes) {
+        this.behind.wrote(chunk, kept.length);
+        this.behind.inode(inode);
+      }
+    } finally {
+      chunk.loading = undefined;
+    }
+  }
+
+  private unpin(pinned: readonly Chunk[]): void {
+    for (const chunk of pinned) {
+      chunk.pins--;
+      if (chunk.pins > 0 || chunk.dropped) continue;
+      if (!chunk.bytes) {
+        if (chunk.cut === Number.POSITIVE_INFINITY && !chunk.loading) chunk.inode.chunks?.delete(chunk.index);
+      } else if (!chunk.dirty && !chunk.flying) this.cache.touch(chunk);
+    }
+    this.cache.trim();
+  }
+}
+
+/** Bytes that a file takes: its chunks, the last one only as far as the file goes, in whole pages. */
+export function allocatedBytes(inode: Inode, chunkSize: number): number {
+  const { runs, size } = inode;
+  if (!runs) return 0;
+  const last = Math.floor((size - 1) / chunkSize);
+  const tail = runs.has(last) ? Math.ceil((size - last * chunkSize) / PAGE) * PAGE - chunkSize : 0;
+  return runs.count * chunkSize + tail;
+}

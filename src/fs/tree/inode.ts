@@ -1,0 +1,60 @@
+// What the tree knows of one file, whatever its type. Plain fields: the request path reads them directly.
+import type { Chunk } from './chunk.ts';
+import type { Directory, Dirent } from './directory.ts';
+import type { Runs } from './runs.ts';
+
+export class Inode {
+  /** Below 2^31, the root's is 1. */
+  readonly ino: number;
+  /** Tells objects apart that had the same number one after the other. The root's is 0, others' 1 to 2^31 - 1. */
+  readonly generation: number;
+  /** Type and permissions (S_IFMT | 07777). */
+  mode: number;
+  uid = 0;
+  gid = 0;
+  rdev = 0;
+  nlink = 0;
+  size = 0;
+  /** What is allocated, in units of 512 bytes. */
+  blocks = 0;
+  atime = 0;
+  atimensec = 0;
+  mtime = 0;
+  mtimensec = 0;
+  ctime = 0;
+  ctimensec = 0;
+  btime = 0;
+  btimensec = 0;
+  /** Attributes as FS_IOC_GETFLAGS has them. */
+  flags = 0;
+  /** Of a symbolic link: where it points, one character a byte. */
+  target = '';
+  xattrs: Map<string, Uint8Array> | undefined;
+  /** Of a directory: the one that it is in; the root's is itself; undefined once it was removed. */
+  parent: Inode | undefined;
+  /** Reasons outside the tree that keep it: look-ups, handles, requests under way. */
+  holds = 0;
+
+  /** Of a directory: its names. */
+  directory: Directory | undefined;
+  /** The first of its names, and the further ones. Both undefined for the root and for what was unlinked. */
+  link: Dirent | undefined;
+  moreLinks: Set<Dirent> | undefined;
+  /** Of a regular file: which chunks are allocated; undefined for none. */
+  runs: Runs | undefined;
+  /** Of a regular file: chunks that are in memory, by index. */
+  chunks: Map<number, Chunk> | undefined;
+  /** Whether the store may hold chunks of this inode. */
+  chunksStored = false;
+  /** Whether the store holds a second record of this inode (xattrs, further names, many runs). */
+  extraStored = false;
+  /** One of its paths, right while `cachedPathEpoch` is the tree's. */
+  cachedPath: string | undefined;
+  cachedPathEpoch = -1;
+
+  constructor(ino: number, generation: number, mode: number) {
+    this.ino = ino;
+    this.generation = generation;
+    this.mode = mode;
+  }
+}

@@ -1,0 +1,114 @@
+// Where a tree is kept: records of metadata that are read at once, chunks that are read one by one, and commits.
+
+/** The version of the stored format, raised when an older reader would misread what a newer one wrote. */
+export const SCHEMA = 1;
+
+/** What a store holds about the tree as a whole. A plain object, so that any tool can read it. */
+export interface Superblock {
+  schema: number;
+  /** Bytes of a chunk, fixed when the tree is made. */
+  chunkSize: number;
+  /** Inode numbers of one metadata page. */
+  pageSize: number;
+  /** The last generation given out. */
+  generation: number;
+  /** Number of the commit: above those of all before. */
+  commit: number;
+  /** How many changes the tree had seen when this commit was made: those and no later ones are in it. */
+  operation: number;
+}
+
+export interface TreeImage {
+  /** Undefined: there is no tree yet. */
+  superblock: Superblock | undefined;
+  /** All metadata records, in any order; each tells what it is (records.ts). */
+  records: Uint8Array[];
+}
+
+/** The chunks `from` to `to` - 1 of an inode. */
+export interface ChunkRange {
+  ino: number;
+  from: number;
+  to: number;
+}
+
+export interface StoredChunk {
+  ino: number;
+  index: number;
+  /** At most a chunk; shorter where it ends in zeros. */
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** One commit: all of it is stored, or nothing. The order is: removals, drops, then what is put. */
+export interface Batch {
+  superblock: Superblock;
+  /** Metadata records by key. */
+  puts: [key: string, record: Uint8Array<ArrayBuffer>][];
+  removals: string[];
+  drops: ChunkRange[];
+  chunks: StoredChunk[];
+}
+
+/** strict: on the disk when the commit resolves. relaxed: in the operating system's hands. */
+export type Durability = 'strict' | 'relaxed';
+
+export interface Usage {
+  /** Bytes that the tree may take at most, as far as one knows. */
+  capacity: number;
+}
+
+export interface Store {
+  /** Claims the store for this writer and reads everything but file content. Rejects with StoreError. */
+  open(): Promise<TreeImage>;
+  /** One chunk's bytes, a buffer of their own; undefined where there is none. Rejects or throws StoreError. */
+  chunk(
+    ino: number,
+    index: number,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> | Uint8Array<ArrayBuffer> | undefined;
+  /**
+   * Stores a batch as one. INVARIANT: everything in it is copied before this returns, because the tree goes on changing
+   * its chunks in place. Commits are not begun before the one before has ended. Rejects with StoreError.
+   */
+  commit(batch: Batch, durability: Durability): Promise<void>;
+  usage(): Usage;
+  close(): Promise<void>;
+}
+
+export type StoreErrorCode =
+  /** There is no storage here, or it was refused. */
+  | 'unavailable'
+  /** The tree was written by a newer version. */
+  | 'newer'
+  /** What is stored makes no sense. */
+  | 'damaged'
+  /** No room. */
+  | 'quota'
+  /** Another writer has the tree. */
+  | 'locked'
+  /** The store was ours and is not any more: taken over, deleted, closed. Nothing can be written again. */
+  | 'lost'
+  /** Anything else that went wrong while reading or writing. */
+  | 'io';
+
+/** Why a store did not do what it should. The message is for people. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  readonly code: StoreErrorCode;
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Throws StoreError where this version cannot read what is stored. */
+export function checkSchema(superblock: Superblock | undefined): void {
+  if (superblock === undefined) return;
+  const { schema } = superblock;
+  if (typeof schema !== 'number') throw new StoreError('damaged', 'The stored tree has no version.');
+  if (schema > SCHEMA) {
+    throw new StoreError(
+      'newer',
+      `The stored tree has format ${schema}, and this version of the lab knows formats up to ${SCHEMA}. Reload the page to get a newer version.`,
+    );
+  }
+}

@@ -1,0 +1,456 @@
+// A POSIX file tree: metadata in memory, file content in chunks, every change committed to a store in groups.
+import { PosixError } from '../../base/errno.ts';
+import { ChunkCache } from './chunk.ts';
+import { type Clock, hostClock, type Time } from './clock.ts';
+import { Directory, type Dirent } from './directory.ts';
+import { allocatedBytes, FileData, type Source } from './file-data.ts';
+import type { Inode } from './inode.ts';
+import { GENERATION_END, InodeTable, ROOT_INO } from './inode-table.ts';
+import { loadInodes } from './load.ts';
+import {
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  FALLOC_FL_ZERO_RANGE,
+  FILE_SIZE_MAX,
+  NAME_MAX,
+  PERMISSIONS,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+  SEEK_DATA,
+  SEEK_HOLE,
+} from './mode.ts';
+import { type Made, Namespace, type Owner } from './namespace.ts';
+import { Paths } from './paths.ts';
+import { encodeExtra, encodePage, extraKey, needsExtra, PAGE_SIZE, pageKey } from './records.ts';
+import { type Batch, checkSchema, SCHEMA, type Store, StoreError, type Superblock, type TreeImage } from './store.ts';
+import { type CommitSource, WriteBehind } from './write-behind.ts';
+import { getxattr, removexattr, setxattr } from './xattr.ts';
+
+/** Bytes of a chunk in new trees. */
+export const CHUNK_SIZE = 64 * 1024;
+const CACHE_LIMIT = 256 * 2 ** 20;
+const DIRTY_LIMIT = 64 * 2 ** 20;
+const EAGER_BYTES = 8 * 2 ** 20;
+const INTERVAL_MS = 200;
+/** What statfs tells the size of blocks in, bytes. */
+const BLOCK = 4096;
+
+export interface TreeOptions {
+  clock?: Clock;
+  /** Bytes of file content that are kept in memory. */
+  cacheLimit?: number;
+  /** Unsaved bytes from which on writers wait; at most half of cacheLimit. */
+  dirtyLimit?: number;
+  /** How long a change waits for others before it is committed, ms. */
+  commitInterval?: number;
+  /** Bytes of a chunk, a multiple of 4096; only for a tree that is made now. */
+  chunkSize?: number;
+  /** Random numbers from 0 to below 1. */
+  random?: () => number;
+  /** Told when a commit has failed, and with undefined when one went through again. */
+  onCommitFailure?: (error: StoreError | undefined) => void;
+}
+
+/** What setattr changes. Times are resolved: there is no "now" in it. */
+export interface SetAttr {
+  mode?: number;
+  uid?: number;
+  gid?: number;
+  size?: number;
+  atime?: Time;
+  mtime?: Time;
+  ctime?: Time;
+}
+
+export interface StatFs {
+  /** Bytes of a block. */
+  bsize: number;
+  blocks: number;
+  bfree: number;
+  bavail: number;
+  files: number;
+  ffree: number;
+  namelen: number;
+}
+
+export interface TreeCounters {
+  inodes: number;
+  /** Bytes allocated in all files. */
+  bytesStored: number;
+  commits: number;
+  /** Commits in a row that failed. */
+  failedCommits: number;
+  /** Changes so far, over the whole life of the tree. */
+  operations: number;
+  chunkHits: number;
+  chunkMisses: number;
+  /** Bytes of file content in memory. */
+  cachedBytes: number;
+}
+
+export class Tree implements CommitSource {
+  readonly root: Inode;
+  readonly chunkSize: number;
+  private readonly store: Store;
+  private readonly superblock: Superblock;
+  private readonly clock: Clock;
+  private readonly table: InodeTable;
+  private readonly cache: ChunkCache;
+  private readonly behind: WriteBehind;
+  private readonly data: FileData;
+  private readonly paths = new Paths();
+  private readonly namespace: Namespace;
+
+  /**
+   * Opens the tree in a store, or makes one where there is none; what was unlinked and still held when it was last
+   * open is removed. Rejects with StoreError; the store is closed then.
+   */
+  static async open(store: Store, options: TreeOptions = {}): Promise<Tree> {
+    const image = await store.open();
+    try {
+      checkSchema(image.superblock);
+      return new Tree(store, image, options);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  private constructor(store: Store, image: TreeImage, options: TreeOptions) {
+    const inodes = image.superblock ? loadInodes(image.records) : new Map<number, Inode>();
+    this.store = store;
+    this.clock = options.clock ?? hostClock;
+    this.superblock = { ...(image.superblock ?? newSuperblock(options)) };
+    this.chunkSize = this.superblock.chunkSize;
+    this.table = new InodeTable(inodes, this.superblock.generation);
+    const cacheLimit = options.cacheLimit ?? CACHE_LIMIT;
+    const dirtyLimit = Math.min(options.dirtyLimit ?? DIRTY_LIMIT, cacheLimit / 2);
+    this.cache = new ChunkCache(cacheLimit);
+    this.behind = new WriteBehind(store, this.cache, this, {
+      interval: options.commitInterval ?? INTERVAL_MS,
+      eagerBytes: Math.min(EAGER_BYTES, dirtyLimit / 2),
+      dirtyLimit,
+      onFailure: options.onCommitFailure ?? (() => {}),
+    });
+    this.behind.operation = this.superblock.operation;
+    this.data = new FileData(store, this.cache, this.behind, this.chunkSize);
+    this.namespace = new Namespace(this.table, this.behind, this.data, this.paths, this.clock);
+    this.root = this.table.get(ROOT_INO) ?? this.makeRoot();
+    if (image.superblock) this.settle();
+  }
+
+  private makeRoot(): Inode {
+    const root = this.table.makeRoot(S_IFDIR | 0o755);
+    const now = this.clock();
+    root.atime = root.mtime = root.ctime = root.btime = now.s;
+    root.atimensec = root.mtimensec = root.ctimensec = root.btimensec = now.ns;
+    root.nlink = 2;
+    root.parent = root;
+    root.directory = new Directory();
+    this.behind.inode(root);
+    return root;
+  }
+
+  /** What is done once with a tree that was stored: counts, orphans, and generations that were told and lost. */
+  private settle(): void {
+    this.table.jump();
+    for (const inode of [...this.table.values()]) {
+      this.data.allocated += allocatedBytes(inode, this.chunkSize);
+      if (inode.nlink === 0) this.namespace.reap(inode);
+    }
+  }
+
+  now(): Time {
+    return this.clock();
+  }
+
+  /** The inode of a number: linked, or unlinked and held. */
+  inode(ino: number): Inode | undefined {
+    return this.table.get(ino);
+  }
+
+  /** All inodes, for checks and counts. */
+  inodes(): IterableIterator<Inode> {
+    return this.table.values();
+  }
+
+  /** One more reason to keep the inode when its last name goes. */
+  hold(inode: Inode): void {
+    inode.holds++;
+  }
+
+  /** One reason less; with the last one an inode without names is gone. */
+  drop(inode: Inode): void {
+    inode.holds--;
+    if (inode.holds === 0 && inode.nlink === 0 && this.table.get(inode.ino) === inode) this.namespace.reap(inode);
+  }
+
+  /** What has this name; "." and ".." are understood. ENOTDIR, ENAMETOOLONG, ENOENT in a removed directory. */
+  lookup(dir: Inode, name: string): Inode | undefined {
+    return this.namespace.lookup(dir, name);
+  }
+
+  /** One of the inode's paths, '/' for the root, undefined for what has no name. */
+  path(inode: Inode): string | undefined {
+    return this.paths.of(inode);
+  }
+
+  /** A file of any type but a directory or a symbolic link. EEXIST, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, ENOSPC. */
+  mknod(dir: Inode, name: string, made: Made): Inode {
+    return this.namespace.mknod(dir, name, made);
+  }
+
+  /** As mknod. The new directory inherits a set-group-ID bit. */
+  mkdir(dir: Inode, name: string, made: Made): Inode {
+    return this.namespace.mkdir(dir, name, made);
+  }
+
+  /** As mknod, and ENAMETOOLONG for a target of PATH_MAX bytes, ENOENT for an empty one. */
+  symlink(dir: Inode, name: string, target: string, owner: Owner): Inode {
+    return this.namespace.symlink(dir, name, target, owner);
+  }
+
+  /** One more name of an inode. EEXIST, EPERM for a directory, EMLINK, ENOENT for an orphan, and as mknod. */
+  link(inode: Inode, dir: Inode, name: string): void {
+    this.namespace.link(inode, dir, name);
+  }
+
+  /** ENOENT, EISDIR. */
+  unlink(dir: Inode, name: string): void {
+    this.namespace.unlink(dir, name);
+  }
+
+  /** ENOENT, ENOTDIR, ENOTEMPTY. */
+  rmdir(dir: Inode, name: string): void {
+    this.namespace.rmdir(dir, name);
+  }
+
+  /** rename(2) with its flags; `owner` is whose whiteout it is. ENOENT, EEXIST, EINVAL, EISDIR, ENOTDIR, ENOTEMPTY. */
+  rename(dir: Inode, name: string, newdir: Inode, newname: string, flags: number, owner: Owner): void {
+    this.namespace.rename(dir, name, newdir, newname, flags, owner);
+  }
+
+  /** Entries with cookies above the given one, in cookie order; "." and ".." (cookies 1 and 2) are not in it. ENOTDIR. */
+  readdir(dir: Inode, cookie: number): Iterable<Dirent> {
+    return this.namespace.names(dir).after(cookie);
+  }
+
+  /** The highest cookie that an entry of the directory has had. ENOTDIR. */
+  lastCookie(dir: Inode): number {
+    return this.namespace.names(dir).nextCookie - 1;
+  }
+
+  /** Changes attributes. The change time is stamped unless it is given; a size stamps the modification time too. EFBIG. */
+  setattr(inode: Inode, change: SetAttr): void {
+    const now = this.clock();
+    const { mode, uid, gid, size, atime, ctime = now } = change;
+    if (size !== undefined) this.data.truncate(this.file(inode), size);
+    const mtime = change.mtime ?? (size === undefined ? undefined : now);
+    if (mode !== undefined) inode.mode = (inode.mode & S_IFMT) | (mode & PERMISSIONS);
+    if (uid !== undefined) inode.uid = uid;
+    if (gid !== undefined) inode.gid = gid;
+    if (atime) {
+      inode.atime = atime.s;
+      inode.atimensec = atime.ns;
+    }
+    if (mtime) {
+      inode.mtime = mtime.s;
+      inode.mtimensec = mtime.ns;
+    }
+    inode.ctime = ctime.s;
+    inode.ctimensec = ctime.ns;
+    this.changed(inode);
+  }
+
+  private changed(inode: Inode): void {
+    this.behind.operation++;
+    this.behind.inode(inode);
+  }
+
+  /** The inode, if it has content. EISDIR, EINVAL. */
+  private file(inode: Inode): Inode {
+    const type = inode.mode & S_IFMT;
+    if (type !== S_IFREG) throw new PosixError(type === S_IFDIR ? 'EISDIR' : 'EINVAL', 'no regular file');
+    return inode;
+  }
+
+  /** ENODATA. */
+  getxattr(inode: Inode, name: string): Uint8Array {
+    return getxattr(inode, name);
+  }
+
+  /** Flags 1 XATTR_CREATE, 2 XATTR_REPLACE. E2BIG, ERANGE, ENODATA, EEXIST, ENOSPC. The value belongs to the tree then. */
+  setxattr(inode: Inode, name: string, value: Uint8Array, flags: number): void {
+    setxattr(inode, name, value, flags);
+    this.xattrsChanged(inode);
+  }
+
+  /** ENODATA. */
+  removexattr(inode: Inode, name: string): void {
+    removexattr(inode, name);
+    this.xattrsChanged(inode);
+  }
+
+  listxattr(inode: Inode): string[] {
+    return [...(inode.xattrs?.keys() ?? [])];
+  }
+
+  private xattrsChanged(inode: Inode): void {
+    const now = this.clock();
+    inode.ctime = now.s;
+    inode.ctimensec = now.ns;
+    this.behind.extra(inode.ino);
+    this.changed(inode);
+  }
+
+  /**
+   * Bytes from `offset` on, at most `size`, none behind the end: pieces of chunks in place, valid until the next await
+   * or change. A promise where a chunk has to be loaded. EISDIR, EINVAL, EIO.
+   */
+  read(inode: Inode, offset: number, size: number): Uint8Array[] | Promise<Uint8Array[]> {
+    return this.data.read(this.file(inode), offset, size);
+  }
+
+  /**
+   * Writes `length` bytes of the source, which is read before this returns. A promise where a chunk has to be loaded
+   * or too much is unsaved. EISDIR, EINVAL, EFBIG, ENOSPC, EIO.
+   */
+  write(inode: Inode, offset: number, length: number, source: Source): void | Promise<void> {
+    const later = this.data.write(this.file(inode), offset, length, source);
+    if (later) return this.finish(inode, later);
+    if (length > 0) this.modified(inode);
+  }
+
+  /** Keeps the inode until the promise is settled, and stamps it then. */
+  private async finish(inode: Inode, later: Promise<void>): Promise<void> {
+    this.hold(inode);
+    try {
+      await later;
+      this.modified(inode);
+    } finally {
+      this.drop(inode);
+    }
+  }
+
+  private modified(inode: Inode): void {
+    const now = this.clock();
+    inode.mtime = inode.ctime = now.s;
+    inode.mtimensec = inode.ctimensec = now.ns;
+    this.changed(inode);
+  }
+
+  /**
+   * fallocate(2): 0 and FALLOC_FL_KEEP_SIZE (nothing is reserved: a chunk comes with its first byte), PUNCH_HOLE with
+   * KEEP_SIZE, ZERO_RANGE. EOPNOTSUPP for others, EINVAL, EFBIG, EISDIR, EIO.
+   */
+  fallocate(inode: Inode, mode: number, offset: number, length: number): void | Promise<void> {
+    this.file(inode);
+    const keep = (mode & FALLOC_FL_KEEP_SIZE) !== 0;
+    const how = mode & ~FALLOC_FL_KEEP_SIZE;
+    if (how !== 0 && how !== FALLOC_FL_ZERO_RANGE && !(how === FALLOC_FL_PUNCH_HOLE && keep)) {
+      throw new PosixError('EOPNOTSUPP');
+    }
+    if (length <= 0 || offset < 0) throw new PosixError('EINVAL');
+    const end = offset + length;
+    if (end > FILE_SIZE_MAX) throw new PosixError('EFBIG');
+    const zeroEnd = Math.min(end, inode.size);
+    const later = how !== 0 && offset < zeroEnd ? this.data.zero(inode, offset, zeroEnd) : undefined;
+    if (!keep && end > inode.size) this.data.truncate(inode, end);
+    if (later) return this.finish(inode, later);
+    this.modified(inode);
+  }
+
+  /** Where data (3) or a hole (4) begins at or behind `offset`. ENXIO, EINVAL. */
+  seek(inode: Inode, offset: number, whence: number): number {
+    if (whence !== SEEK_DATA && whence !== SEEK_HOLE) throw new PosixError('EINVAL');
+    return this.data.seek(this.file(inode), offset, whence);
+  }
+
+  statfs(): StatFs {
+    const used = Math.ceil(this.data.allocated / BLOCK);
+    const blocks = Math.max(Math.floor(this.store.usage().capacity / BLOCK), used);
+    const files = 2 ** 31 - 1;
+    return {
+      bsize: BLOCK,
+      blocks,
+      bfree: blocks - used,
+      bavail: blocks - used,
+      files,
+      ffree: files - this.table.size,
+      namelen: NAME_MAX,
+    };
+  }
+
+  /**
+   * Resolves when everything that has changed up to now is stored for good. One commit carries the whole tree, so the
+   * inode does not matter. Rejects with PosixError ENOSPC or EIO; nothing is lost then, and the next sync tries again.
+   */
+  sync(_inode?: Inode): Promise<void> {
+    return this.behind.sync();
+  }
+
+  /** Bytes that are not stored yet; metadata is estimated. */
+  get dirtyBytes(): number {
+    return this.behind.dirtyBytes;
+  }
+
+  get counters(): TreeCounters {
+    return {
+      inodes: this.table.size,
+      bytesStored: this.data.allocated,
+      commits: this.behind.commits,
+      failedCommits: this.behind.failures,
+      operations: this.behind.operation,
+      chunkHits: this.cache.hits,
+      chunkMisses: this.cache.misses,
+      cachedBytes: this.cache.bytes,
+    };
+  }
+
+  /** Commits what is dirty and closes the store, which is closed too where the commit fails. */
+  async close(): Promise<void> {
+    try {
+      await this.sync();
+    } finally {
+      this.behind.stop();
+      await this.store.close();
+    }
+  }
+
+  /** For the commit: what has to be loaded first. */
+  prepare(): Promise<void> | undefined {
+    return this.data.prepare();
+  }
+
+  /** For the commit: the records of these pages and inodes as they are now. */
+  metadata(pages: Set<number>, extras: Set<number>): Pick<Batch, 'puts' | 'removals' | 'superblock'> {
+    const { superblock, table } = this;
+    const puts: Batch['puts'] = [];
+    const removals: string[] = [];
+    for (const page of pages) {
+      const inodes = table.page(page);
+      for (const inode of inodes) if (needsExtra(inode) !== inode.extraStored) extras.add(inode.ino);
+      if (inodes.length > 0) puts.push([pageKey(page), encodePage(page, inodes)]);
+      else removals.push(pageKey(page));
+    }
+    for (const ino of extras) {
+      const inode = table.get(ino);
+      const needed = inode !== undefined && needsExtra(inode);
+      if (inode) inode.extraStored = needed;
+      if (needed) puts.push([extraKey(ino), encodeExtra(inode)]);
+      else removals.push(extraKey(ino));
+    }
+    superblock.commit++;
+    superblock.generation = table.generation;
+    superblock.operation = this.behind.operation;
+    return { puts, removals, superblock: { ...superblock } };
+  }
+}
+
+function newSuperblock(options: TreeOptions): Superblock {
+  const { chunkSize = CHUNK_SIZE, random = Math.random } = options;
+  if (chunkSize <= 0 || chunkSize % BLOCK !== 0) throw new RangeError(`chunkSize ${chunkSize}: not a multiple of ${BLOCK}`);
+  const generation = 1 + Math.floor(random() * (GENERATION_END - 1));
+  return { schema: SCHEMA, chunkSize, pageSize: PAGE_SIZE, generation, commit: 0, operation: 0 };
+}
