@@ -29,6 +29,8 @@ export const FILES = {
   'src/lab/emulator.ts': ['v86'],
   'src/lab/v86-internals.ts': ['v86'],
   'src/fs/store/dir-store.ts': ['node:*'],
+  // The address of the WebAssembly only, which the page downloads for the worker.
+  'src/ui/main.tsx': ['v86/build/v86.wasm'],
 };
 
 /** What tests may import beyond the layer of the file they stand beside. */

@@ -26,10 +26,10 @@ function PaneChoice({ pane }: { pane: Signal<Pane> }) {
     </button>
   );
   return (
-    <div class="pane-choice" role="group" aria-label="Pane">
+    <fieldset class="pane-choice" aria-label="Pane">
       {choice('terminal', 'Terminal')}
       {choice('log', 'Requests')}
-    </div>
+    </fieldset>
   );
 }
 
@@ -38,17 +38,16 @@ export function App({ lab, problems }: { lab: Lab; problems: readonly string[] }
   const told = useSignal(problems);
   return (
     <>
-      <a
+      <button
+        type="button"
         class="skip"
-        href="#log-grid"
-        onClick={(event) => {
-          event.preventDefault();
+        onClick={() => {
           pane.value = 'log';
-          document.getElementById('log-grid')?.focus();
+          requestAnimationFrame(() => document.getElementById('log-grid')?.focus());
         }}
       >
         Skip to the request log (F6 goes from pane to pane)
-      </a>
+      </button>
       <header class="head" data-region>
         <h1>
           virtio-fs lab <span class="tagline">a Linux guest, and every FUSE request it makes</span>

@@ -16,7 +16,7 @@ export function GuestControls({ lab }: { lab: Lab }) {
     if (!RUNNING.includes(lab.stage.value)) leaving.value = false;
   });
   return (
-    <div class="controls" role="group" aria-label="Guest">
+    <fieldset class="controls" aria-label="Guest">
       <button
         type="button"
         class="tool"
@@ -53,6 +53,6 @@ export function GuestControls({ lab }: { lab: Lab }) {
           <span aria-hidden={!leaving.value}>Cut power</span>
         </span>
       </button>
-    </div>
+    </fieldset>
   );
 }

@@ -81,7 +81,8 @@ const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
   quota: () => ({
     title: 'The storage is full',
     what: 'The disk, or the share of it that the browser gives this site, has no room. The guest sees “No space left on device”.',
-    advice: 'Remove files in /mnt/lab, or free space on the disk. What could not be stored yet is kept and tried again.',
+    advice:
+      'Remove files in /mnt/lab, or free space on the disk. What could not be stored yet is kept and tried again.',
     retry: 'Try again',
   }),
   emulator: () => ({
@@ -105,7 +106,8 @@ const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
   'worker-crashed': () => ({
     title: 'The lab’s worker crashed',
     what: 'The background program that runs the guest ended. The tree is as it was last stored.',
-    advice: 'Start it again. If the browser is short of memory, close other tabs or choose less guest memory in the settings.',
+    advice:
+      'Start it again. If the browser is short of memory, close other tabs or choose less guest memory in the settings.',
     retry: 'Start again',
   }),
   download: ({ file }) => ({
@@ -117,7 +119,8 @@ const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
   damaged: ({ file }) => ({
     title: 'The guest image is damaged',
     what: `${file ?? 'A file'} is not the one that belongs to this page: its SHA-256 differs.`,
-    advice: 'Try again. If that does not help, the copy on the server is broken, and whoever hosts it has to build it anew.',
+    advice:
+      'Try again. If that does not help, the copy on the server is broken, and whoever hosts it has to build it anew.',
     retry: 'Try again',
   }),
 };

@@ -9,14 +9,32 @@ describe('hexLines', () => {
   test('cuts runs where the innermost field changes, and at the line', () => {
     const fields = [field(0, 10, 0), field(0, 4, 1), field(4, 6, 1)];
     expect(hexLines(12, 8, fields)).toEqual([
-      { at: 0, runs: [{ at: 0, length: 4, field: 1 }, { at: 4, length: 4, field: 2 }] },
-      { at: 8, runs: [{ at: 8, length: 2, field: 2 }, { at: 10, length: 2, field: undefined }] },
+      {
+        at: 0,
+        runs: [
+          { at: 0, length: 4, field: 1 },
+          { at: 4, length: 4, field: 2 },
+        ],
+      },
+      {
+        at: 8,
+        runs: [
+          { at: 8, length: 2, field: 2 },
+          { at: 10, length: 2, field: undefined },
+        ],
+      },
     ]);
   });
 
   test('fields beyond the bytes that were kept', () => {
     expect(hexLines(4, 8, [field(2, 100, 0), field(200, 4, 0)])).toEqual([
-      { at: 0, runs: [{ at: 0, length: 2, field: undefined }, { at: 2, length: 2, field: 0 }] },
+      {
+        at: 0,
+        runs: [
+          { at: 0, length: 2, field: undefined },
+          { at: 2, length: 2, field: 0 },
+        ],
+      },
     ]);
   });
 

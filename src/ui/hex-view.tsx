@@ -18,7 +18,7 @@ export function HexView({ bytes, fields, width, marked, label }: HexViewProps) {
   const field = marked === undefined ? undefined : fields[marked];
   const mark = (run: Run): string => (inField(run, field) ? 'run marked' : 'run');
   return (
-    <div class="hex" role="group" aria-label={label}>
+    <figure class="hex" aria-label={label}>
       {lines.map(({ at, runs }) => (
         <div class="hex-line" key={at}>
           <span class="offset">{offsetText(at)}</span>
@@ -39,6 +39,6 @@ export function HexView({ bytes, fields, width, marked, label }: HexViewProps) {
           </span>
         </div>
       ))}
-    </div>
+    </figure>
   );
 }

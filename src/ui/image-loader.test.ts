@@ -68,7 +68,7 @@ describe('ImageLoader', () => {
     wrong[4321] = 0;
     const { fetch, asked } = serve((name) => (name === 'bzImage' ? new Response(wrong) : undefined));
     const error = await failure(loader(fetch).loader.load());
-    expect([error.code, error.file]).toEqual(['damaged', 'bzImage']);
+    expect([error.code, error.file]).toEqual(['damaged', 'Linux kernel (bzImage)']);
     expect(asked.filter((name) => name === 'bzImage')).toHaveLength(2);
   });
 
@@ -87,7 +87,7 @@ describe('ImageLoader', () => {
     });
     const { loader: image } = loader(fetch);
     const error = await failure(image.load());
-    expect([error.code, error.file]).toEqual(['download', 'bios.bin']);
+    expect([error.code, error.file]).toEqual(['download', 'BIOS (bios.bin)']);
     offline = false;
     asked.length = 0;
     await image.load();
@@ -105,7 +105,10 @@ describe('ImageLoader', () => {
   test.each([
     ['no JSON', new Response('<html>')],
     ['another schema', Response.json({ ...MANIFEST, schema: 2 })],
-    ['a file without its hash', Response.json({ ...MANIFEST, files: { ...MANIFEST.files, bios: { name: 'x', size: 1 } } })],
+    [
+      'a file without its hash',
+      Response.json({ ...MANIFEST, files: { ...MANIFEST.files, bios: { name: 'x', size: 1 } } }),
+    ],
   ])('a manifest that is %s is damaged', async (_, response) => {
     const { fetch } = serve((name) => (name === 'manifest.json' ? response : undefined));
     const error = await failure(loader(fetch).loader.load());

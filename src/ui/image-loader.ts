@@ -81,16 +81,19 @@ export class ImageLoader {
     const { base, wasm } = this.options;
     const manifest = await this.manifest(`${base}manifest.json`);
     const jobs = IMAGE_FILES.map((key) => ({ key, ...manifest.files[key] }));
-    this.progress = [
-      ...jobs.map(({ key, size }) => waiting(TITLES[key], size)),
-      waiting(TITLES.wasm, wasm.size),
-    ];
+    this.progress = [...jobs.map(({ key, size }) => waiting(TITLES[key], size)), waiting(TITLES.wasm, wasm.size)];
     this.tell();
     const files = await allOrFirstError([
       ...jobs.map((file, index) => this.imageFile(file, this.progress[index] as FileProgress)),
       this.wasmFile(wasm.url, this.progress.at(-1) as FileProgress),
     ]);
-    const [kernel, initrd, bios, vgabios, program] = files as [ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer];
+    const [kernel, initrd, bios, vgabios, program] = files as [
+      ArrayBuffer,
+      ArrayBuffer,
+      ArrayBuffer,
+      ArrayBuffer,
+      ArrayBuffer,
+    ];
     return {
       assets: { kernel, initrd, bios, vgabios, wasm: program },
       cmdline: manifest.cmdline,
@@ -112,11 +115,12 @@ export class ImageLoader {
     if (known !== undefined) return this.finish(known, progress);
     // The hash in the address keeps a file that an HTTP cache holds from an earlier image from being taken for this one.
     const url = `${this.options.base}${file.name}?${file.sha256.slice(0, 16)}`;
-    let bytes = await this.bytes(url, file.name, 'default', progress);
+    const title = `${progress.title} (${file.name})`;
+    let bytes = await this.bytes(url, title, 'default', progress);
     if (!(await this.isWhole(bytes, file, progress))) {
-      bytes = await this.bytes(url, file.name, 'reload', progress);
+      bytes = await this.bytes(url, title, 'reload', progress);
       if (!(await this.isWhole(bytes, file, progress))) {
-        throw new LoadError('damaged', file.name, `${bytes.length} bytes, wanted ${file.size} with SHA-256 ${file.sha256}`);
+        throw new LoadError('damaged', title, `${bytes.length} bytes, wanted ${file.size} with SHA-256 ${file.sha256}`);
       }
     }
     this.loaded.set(file.sha256, bytes.buffer);
@@ -126,7 +130,7 @@ export class ImageLoader {
   private async wasmFile(url: string, progress: FileProgress): Promise<ArrayBuffer> {
     const known = this.loaded.get(url);
     if (known !== undefined) return this.finish(known, progress);
-    const bytes = await this.bytes(url, 'v86.wasm', 'default', progress);
+    const bytes = await this.bytes(url, `${progress.title} (v86.wasm)`, 'default', progress);
     this.loaded.set(url, bytes.buffer);
     return this.finish(bytes.buffer, progress);
   }

@@ -143,7 +143,8 @@ export class Lab {
     worker.onerror = (event) => {
       event.preventDefault();
       // A program that could not be loaded gives an error without a message.
-      if (event.message) this.fail({ code: 'worker-crashed', detail: `${event.message} (${event.filename}:${event.lineno})` });
+      if (event.message)
+        this.fail({ code: 'worker-crashed', detail: `${event.message} (${event.filename}:${event.lineno})` });
       else this.fail({ code: 'download', detail: 'the worker did not load', file: 'The lab’s worker' });
     };
     worker.onmessageerror = () => this.fail({ code: 'worker-crashed', detail: 'a message could not be read' });

@@ -73,7 +73,11 @@ export function Loading({ lab }: { lab: Lab }) {
         <Bar files={lab.files.value} downloading={stage === 'loading'} />
         <ol class="steps">
           {STEPS.map(({ stage: step, label }, index) => (
-            <li key={step} class={index < now ? 'done' : index === now ? 'now' : ''} aria-current={index === now && 'step'}>
+            <li
+              key={step}
+              class={index < now ? 'done' : index === now ? 'now' : ''}
+              aria-current={index === now && 'step'}
+            >
               {label}
             </li>
           ))}

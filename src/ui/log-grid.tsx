@@ -1,4 +1,6 @@
 // The list of requests: an ARIA grid of which only the rows in sight are in the document.
+// biome-ignore-all lint/a11y/useSemanticElements: rows of a table cannot be placed one by one, most of them left out
+// biome-ignore-all lint/a11y/useFocusableInteractive: the grid has the focus and names the row (aria-activedescendant)
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { formatClock, formatDuration, showName } from './format.ts';
@@ -42,8 +44,6 @@ function Row({ log, position, row, top }: { log: LogModel; position: number; row
   const begins = command !== undefined && command.begin === text.seq;
   const selected = log.selected.value === position;
   return (
-    // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus and names the row (aria-activedescendant)
-    // biome-ignore lint/a11y/useSemanticElements: rows of a table cannot be placed one by one
     <div
       class={`log-row ${text.state} op-${text.opClass}${begins ? ' begins' : ''}${command ? ' of-command' : ''}`}
       role="row"
@@ -85,12 +85,8 @@ function Row({ log, position, row, top }: { log: LogModel; position: number; row
 
 function Head() {
   return (
-    // biome-ignore lint/a11y/useFocusableInteractive: headings of columns do nothing
-    // biome-ignore lint/a11y/useSemanticElements: as for the rows
     <div class="log-row log-head" role="row" aria-rowindex={1}>
       {COLUMNS.map(({ name, label, title }) => (
-        // biome-ignore lint/a11y/useFocusableInteractive: as above
-        // biome-ignore lint/a11y/useSemanticElements: as for the rows
         <span key={name} role="columnheader" class={name} title={title}>
           {label}
         </span>
@@ -205,7 +201,6 @@ export function LogGrid({ log, onOpen, onClose }: LogGridProps) {
     rows.push(<Row key={position} log={log} position={position} row={row} top={row * ROW_HEIGHT} />);
   }
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a table cannot leave out the rows that are out of sight
     <div
       class="log-grid"
       id="log-grid"

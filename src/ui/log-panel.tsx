@@ -26,7 +26,10 @@ function Tally({ log }: { log: LogModel }) {
       {view.unscanned > 0 && <span> · looking…</span>}
       {view.paused && view.heldBack > 0 && <span> · {formatCount(view.heldBack)} waiting</span>}
       {store.overwritten > 0 && (
-        <span class="overwritten" title="The log keeps the newest 300,000 requests or 64 MiB; these older ones are gone">
+        <span
+          class="overwritten"
+          title="The log keeps the newest 300,000 requests or 64 MiB; these older ones are gone"
+        >
           {' '}
           · {formatCount(store.overwritten)} overwritten
         </span>
@@ -53,7 +56,7 @@ function Toggle(props: {
 
 function Tools({ log }: { log: LogModel }) {
   return (
-    <div class="pane-head" role="toolbar" aria-label="Request log">
+    <div class="pane-head">
       <input
         type="search"
         id="log-filter"

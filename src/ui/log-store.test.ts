@@ -80,7 +80,8 @@ describe('LogStore', () => {
         expect(store.count).toBeLessThanOrEqual(limit);
         if (store.count > 1) expect(store.bytes).toBeLessThanOrEqual(1_500_000);
         if (seq > 0) expect(store.count).toBeGreaterThan(0);
-        for (let position = store.begin; position < store.end; position++) expect(store.seq(position)).toBe(position + 1);
+        for (let position = store.begin; position < store.end; position++)
+          expect(store.seq(position)).toBe(position + 1);
       }),
       { numRuns: 50 },
     );

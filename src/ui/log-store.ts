@@ -141,7 +141,8 @@ export class LogStore {
     this.bytes -= sizeAt(this.page(this.begin).view, this.offset(this.begin));
     this.begin++;
     this.overwrittenHere++;
-    const oldest = this.count === 0 ? this.firstPage + this.pages.length : this.pageOf[this.begin % this.limits.records];
+    const oldest =
+      this.count === 0 ? this.firstPage + this.pages.length : this.pageOf[this.begin % this.limits.records];
     while (this.firstPage < (oldest as number)) {
       this.spare = this.pages.shift();
       this.firstPage++;

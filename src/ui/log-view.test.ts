@@ -12,7 +12,13 @@ const paths = (store: LogStore, view: LogView): (string | undefined)[] =>
 function setUp(records = 100): { store: LogStore; view: LogView; add: (...names: string[]) => void } {
   const store = new LogStore({ bytes: 1 << 24, records });
   const view = new LogView(store);
-  const add = (...names: string[]): void => store.append(batch(1, names.map((path) => record({ path, opcode: 4095 }))));
+  const add = (...names: string[]): void =>
+    store.append(
+      batch(
+        1,
+        names.map((path) => record({ path, opcode: 4095 })),
+      ),
+    );
   return { store, view, add };
 }
 

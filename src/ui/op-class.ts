@@ -3,7 +3,19 @@
 export type OpClass = 'look' | 'read' | 'write' | 'name' | 'sync' | 'handle' | 'session' | 'other';
 
 const MEMBERS: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
-  look: ['LOOKUP', 'GETATTR', 'STATX', 'READLINK', 'ACCESS', 'STATFS', 'GETXATTR', 'LISTXATTR', 'BMAP', 'LSEEK', 'GETLK'],
+  look: [
+    'LOOKUP',
+    'GETATTR',
+    'STATX',
+    'READLINK',
+    'ACCESS',
+    'STATFS',
+    'GETXATTR',
+    'LISTXATTR',
+    'BMAP',
+    'LSEEK',
+    'GETLK',
+  ],
   read: ['READ', 'READDIR', 'READDIRPLUS'],
   write: ['WRITE', 'SETATTR', 'SETXATTR', 'REMOVEXATTR', 'FALLOCATE', 'COPY_FILE_RANGE', 'COPY_FILE_RANGE_64'],
   name: ['CREATE', 'MKNOD', 'MKDIR', 'SYMLINK', 'LINK', 'UNLINK', 'RMDIR', 'RENAME', 'RENAME2', 'TMPFILE'],

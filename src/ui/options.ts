@@ -3,7 +3,13 @@ import type { CacheMode, LabOptions } from '../lab/messages.ts';
 
 export const CACHE_MODES: readonly CacheMode[] = ['never', 'metadata', 'auto', 'always'];
 
-export const DEFAULT_OPTIONS: LabOptions = { memory: 128, tag: 'lab', cache: 'auto', writeback: false, tree: 'default' };
+export const DEFAULT_OPTIONS: LabOptions = {
+  memory: 128,
+  tag: 'lab',
+  cache: 'auto',
+  writeback: false,
+  tree: 'default',
+};
 
 /** MiB. The guest's initramfs is put at 64 MiB; some browsers fail above 256. */
 export const MEMORY = { min: 96, max: 1024 };

@@ -46,13 +46,16 @@ function Message({ title, fields, bytes, size, width }: MessageProps) {
     list.current?.querySelector<HTMLElement>(`[data-field="${to}"]`)?.focus();
   };
   return (
+    // biome-ignore lint/a11y/useKeyWithMouseEvents: rows mark when they get the focus; hovering is for the bytes too
     <section class="message" aria-label={title} onMouseOver={mark} onMouseLeave={mark} onFocusOut={mark}>
       <h3>
         {title} <span class="size">{size === bytes.length ? `${size} B` : `${bytes.length} of ${size} B kept`}</span>
       </h3>
       <div class="message-body">
         <table class="fields">
-          <caption class="offscreen">Fields of the {title.toLowerCase()}; arrow keys move, bytes are marked beside</caption>
+          <caption class="offscreen">
+            Fields of the {title.toLowerCase()}; arrow keys move, bytes are marked beside
+          </caption>
           <tbody ref={list} onKeyDown={key}>
             {fields.map((field, index) => (
               <tr
@@ -95,7 +98,10 @@ function facts(log: LogModel, record: LogRecord): [string, string][] {
   if (answered > 0) parts.push(`served in ${formatDuration(answered - taken)}`);
   if (used > 0) parts.push(`on the used ring ${formatDuration(used - answered)} later`);
   list.push(['times', parts.join(', ')]);
-  list.push(['ring', `queue ${record.queue}, head ${record.head}, avail ${record.availIndex}, used ${record.usedIndex}`]);
+  list.push([
+    'ring',
+    `queue ${record.queue}, head ${record.head}, avail ${record.availIndex}, used ${record.usedIndex}`,
+  ]);
   const interrupt = record.flags & RecordFlag.INTERRUPTED ? ', interrupt' : '';
   list.push(['spans', `${spans(record.readable)} readable, ${spans(record.writable)} writable${interrupt}`]);
   if (record.nlookup !== 0) list.push(['nlookup', `${record.nlookup > 0 ? '+' : ''}${record.nlookup}`]);
@@ -124,7 +130,6 @@ export function RequestDetail({ log, record, onClose }: { log: LogModel; record:
   const width = wide.value ? 16 : 8;
   const failed = record.error !== undefined && record.error !== 0;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: Escape closes it from wherever the focus is within
     <aside
       class="detail"
       id="request-detail"

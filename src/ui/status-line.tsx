@@ -71,7 +71,7 @@ export function StatusLine({ lab }: { lab: Lab }) {
   const { requests, requestsPerSecond, cachedInodes, bytesStored, dirtyBytes } = lab.counters.value;
   const { cache, writeback, tree } = lab.options;
   return (
-    <footer class="status" aria-label="Status">
+    <footer class="status">
       <State lab={lab} />
       <Counter name="requests" label="requests" title="FUSE requests since the page was opened" value={requests}>
         {formatCount(requests)}

@@ -153,7 +153,11 @@ export function TerminalPanel({ lab }: { lab: Lab }) {
           aria-labelledby="tab-terminal"
         >
           <div class="xterm-host" inert={isLoading(lab.stage.value)} ref={terminalElement} />
-          {failure === undefined ? <Loading lab={lab} /> : <FailureCard key={failure.code} lab={lab} failure={failure} />}
+          {failure === undefined ? (
+            <Loading lab={lab} />
+          ) : (
+            <FailureCard key={failure.code} lab={lab} failure={failure} />
+          )}
         </div>
         <div
           class={`screen ${tab.value === 'boot' ? '' : 'behind'}`}

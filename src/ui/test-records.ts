@@ -2,10 +2,7 @@
 import { encode, type LogRecord } from '../lab/record.ts';
 import type { LogBatch } from './log-store.ts';
 
-type Parts = Omit<
-  LogRecord,
-  'size' | 'reqLength' | 'resLength' | 'pathLength' | 'readableSpans' | 'writableSpans'
->;
+type Parts = Omit<LogRecord, 'size' | 'reqLength' | 'resLength' | 'pathLength' | 'readableSpans' | 'writableSpans'>;
 
 /** An answered GETATTR of the root, but for what is given. */
 export function record(parts: Partial<Parts> = {}): Uint8Array<ArrayBuffer> {

@@ -41,9 +41,7 @@ describe('scrollToShow', () => {
     ['above', 3, 220, 66],
     ['below', 20, 0, 242],
     ['seen', 5, 0, 0],
-  ])('%s', (_, row, scrollTop, expected) =>
-    expect(scrollToShow(row, { ...viewport, scrollTop })).toBe(expected),
-  );
+  ])('%s', (_, row, scrollTop, expected) => expect(scrollToShow(row, { ...viewport, scrollTop })).toBe(expected));
 });
 
 test('atEnd allows half a row', () => {

@@ -23,7 +23,8 @@ export function rowsInDocument({ scrollTop, height, rowHeight, count }: Viewport
 }
 
 /** Whole rows that can be seen at once, one at least: how far a page key goes. */
-export const rowsPerPage = (height: number, rowHeight: number): number => Math.max(1, Math.floor(height / rowHeight) - 1);
+export const rowsPerPage = (height: number, rowHeight: number): number =>
+  Math.max(1, Math.floor(height / rowHeight) - 1);
 
 /** The least change of `scrollTop` that shows `row` whole. */
 export function scrollToShow(row: number, { scrollTop, height, rowHeight }: Viewport): number {

@@ -12,7 +12,10 @@ describe('ProcessNames', () => {
 
   test('names that come late are put in their place', () => {
     const names = new ProcessNames();
-    names.add([{ pid: 7, name: 'ls', seq: 20 }, { pid: 7, name: 'sh', seq: 10 }]);
+    names.add([
+      { pid: 7, name: 'ls', seq: 20 },
+      { pid: 7, name: 'sh', seq: 10 },
+    ]);
     expect(names.name(7, 15)).toBe('sh');
   });
 
