@@ -4,11 +4,11 @@ import type { Exchange, Grants } from '../../base/exchange.ts';
 import type { IovReader, IovWriter } from '../../base/iov.ts';
 import type { Struct } from '../../base/struct.ts';
 import type { Inode } from '../tree/inode.ts';
+import { NAME_MAX } from '../tree/mode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { fuse_attr_out, fuse_entry_out, fuse_open_out } from './abi.ts';
 import { fillAttr } from './attr.ts';
 import type { Handle } from './handle-table.ts';
-import { NAME_MAX } from './linux.ts';
 import type { Session } from './session.ts';
 
 export class Call implements Grants {

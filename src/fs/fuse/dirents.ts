@@ -1,9 +1,9 @@
 // A part of a listing, packed into the space that the guest gave: fuse_dirent or fuse_direntplus, each padded to 8 bytes.
 import { PosixError } from '../../base/errno.ts';
 import type { Inode } from '../tree/inode.ts';
+import { S_IFMT } from '../tree/mode.ts';
 import { fuse_dirent, fuse_direntplus } from './abi.ts';
 import type { Call } from './call.ts';
-import { S_IFMT } from './linux.ts';
 
 /** Cookies of the two entries that the tree does not list. Its own begin behind them. */
 export const DOT_COOKIE = 1;

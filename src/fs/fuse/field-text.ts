@@ -3,7 +3,7 @@ import { errnoName } from '../../base/errno.ts';
 import { type FlagTable, formatFlags } from '../../base/flags.ts';
 import type { Struct } from '../../base/struct.ts';
 import * as abi from './abi.ts';
-import { RENAME_FLAGS } from './linux.ts';
+import { RENAME_FLAGS, SETXATTR_FLAGS } from './linux.ts';
 import { modeText, octal, openFlags, timeText } from './text.ts';
 
 type Show = (value: number, fields: Readonly<Record<string, unknown>>) => string;
@@ -63,7 +63,7 @@ show(abi.fuse_read_in, { read_flags: flags(abi.FUSE_READ_FLAGS), flags: openFlag
 show(abi.fuse_write_in, { write_flags: flags(abi.FUSE_WRITE_FLAGS), flags: openFlags });
 show(abi.fuse_fsync_in, { fsync_flags: flags(abi.FUSE_FSYNC_FLAGS) });
 show(abi.fuse_setxattr_in, {
-  flags: flags({ XATTR_CREATE: 1, XATTR_REPLACE: 2 }),
+  flags: flags(SETXATTR_FLAGS),
   setxattr_flags: flags(abi.FUSE_SETXATTR_FLAGS),
 });
 show(abi.fuse_file_lock, { type: (value) => lockTypes[value] ?? 'unknown' });

@@ -1,4 +1,6 @@
-// Numbers of the Linux user API that travel in FUSE fields (asm-generic, which i386 uses): open flags and mode bits.
+// Numbers of the Linux user API that travel in FUSE fields (asm-generic, which i386 uses), beside those in tree/mode.ts.
+import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, XATTR_CREATE, XATTR_REPLACE } from '../tree/mode.ts';
+
 export const O_FLAGS = {
   O_WRONLY: 0o1,
   O_RDWR: 0o2,
@@ -23,25 +25,8 @@ export const O_FLAGS = {
 export const O_ACCMODE = 0o3;
 export const O_RDONLY = 0;
 
-export const S_IFMT = 0o170000;
-export const S_IFSOCK = 0o140000;
-export const S_IFLNK = 0o120000;
-export const S_IFREG = 0o100000;
-export const S_IFBLK = 0o060000;
-export const S_IFDIR = 0o040000;
-export const S_IFCHR = 0o020000;
-export const S_IFIFO = 0o010000;
 export const S_ISUID = 0o4000;
-export const S_ISGID = 0o2000;
 export const S_IXGRP = 0o010;
 
-/** Longest name in a directory (NAME_MAX), bytes. */
-export const NAME_MAX = 255;
-/** Longest target of a symbolic link with its NUL (PATH_MAX), bytes. */
-export const PATH_MAX = 4096;
-/** Longest xattr value and list (XATTR_SIZE_MAX, XATTR_LIST_MAX), bytes. */
-export const XATTR_SIZE_MAX = 65536;
-export const XATTR_CREATE = 1;
-export const XATTR_REPLACE = 2;
-
-export const RENAME_FLAGS = { RENAME_NOREPLACE: 1, RENAME_EXCHANGE: 2, RENAME_WHITEOUT: 4 } as const;
+export const RENAME_FLAGS = { RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT } as const;
+export const SETXATTR_FLAGS = { XATTR_CREATE, XATTR_REPLACE } as const;

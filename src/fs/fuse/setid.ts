@@ -1,6 +1,7 @@
 // What a change by an ordinary user does to the bits that give rights (HANDLE_KILLPRIV_V2; fs/inode.c file_remove_privs).
 import type { Inode } from '../tree/inode.ts';
-import { S_IFDIR, S_IFMT, S_ISGID, S_ISUID, S_IXGRP } from './linux.ts';
+import { S_IFDIR, S_IFMT, S_ISGID } from '../tree/mode.ts';
+import { S_ISUID, S_IXGRP } from './linux.ts';
 import type { Session } from './session.ts';
 
 export const CAPABILITY = 'security.capability';

@@ -1,8 +1,9 @@
 // Words for values: names of any bytes, modes, sizes, times, flags. Pure; nothing here runs while a request is served.
 import { formatFlags } from '../../base/flags.ts';
 import { stringToBytes } from '../../base/iov.ts';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../tree/mode.ts';
 import type { fuse_attr, fuse_entry_out } from './abi.ts';
-import { O_ACCMODE, O_FLAGS, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from './linux.ts';
+import { O_ACCMODE, O_FLAGS } from './linux.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const hex2 = (code: number): string => `\\x${code.toString(16).padStart(2, '0')}`;

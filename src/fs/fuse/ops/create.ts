@@ -1,7 +1,8 @@
 // CREATE: make a file and open it, or open the one that is there. Look-up and handle begin when the reply is placed.
 import { PosixError } from '../../../base/errno.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../tree/mode.ts';
 import { FUSE_OPCODE, fuse_create_in, fuse_entry_out, fuse_open_out } from '../abi.ts';
-import { O_FLAGS, S_IFDIR, S_IFMT, S_IFREG } from '../linux.ts';
+import { O_FLAGS } from '../linux.ts';
 import { arg, name, op } from '../op.ts';
 import { entryText, modeText, openFlags, quote } from '../text.ts';
 import { openedText, openFile } from './open.ts';

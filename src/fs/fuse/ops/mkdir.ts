@@ -1,6 +1,7 @@
 // MKDIR: make a directory. The guest has applied the umask.
+
+import { S_IFDIR } from '../../tree/mode.ts';
 import { FUSE_OPCODE, fuse_entry_out, fuse_mkdir_in } from '../abi.ts';
-import { S_IFDIR } from '../linux.ts';
 import { arg, name, op } from '../op.ts';
 import { entryText, octal, quote } from '../text.ts';
 

@@ -1,7 +1,7 @@
 // MKNOD: make a file, a device node, a fifo or a socket. The guest has applied the umask.
 import { PosixError } from '../../../base/errno.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../tree/mode.ts';
 import { FUSE_OPCODE, fuse_entry_out, fuse_mknod_in } from '../abi.ts';
-import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../linux.ts';
 import { arg, name, op } from '../op.ts';
 import { entryText, modeText, quote } from '../text.ts';
 

@@ -2,9 +2,10 @@
 import { PosixError } from '../../../base/errno.ts';
 import { formatFlags } from '../../../base/flags.ts';
 import type { Inode } from '../../tree/inode.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../tree/mode.ts';
 import { FOPEN, FUSE_OPCODE, FUSE_OPEN_FLAGS, fuse_open_in, fuse_open_out } from '../abi.ts';
 import type { Call } from '../call.ts';
-import { O_FLAGS, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../linux.ts';
+import { O_FLAGS } from '../linux.ts';
 import type { Message } from '../message.ts';
 import { arg, op } from '../op.ts';
 import { killPrivileges } from '../setid.ts';

@@ -1,8 +1,8 @@
 // READLINK: the target of a symbolic link, without a NUL.
 import { PosixError } from '../../../base/errno.ts';
 import { bytesToString } from '../../../base/iov.ts';
+import { S_IFLNK, S_IFMT } from '../../tree/mode.ts';
 import { FUSE_OPCODE } from '../abi.ts';
-import { S_IFLNK, S_IFMT } from '../linux.ts';
 import { bytes, op } from '../op.ts';
 import { quote } from '../text.ts';
 

@@ -1,10 +1,10 @@
 // SETATTR: chmod, chown, truncate, utimes in one. `valid` = 0 is legal and changes nothing but set-id bits.
 import { PosixError } from '../../../base/errno.ts';
 import { formatFlags } from '../../../base/flags.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../tree/mode.ts';
 import type { SetAttr } from '../../tree/tree.ts';
 import { FATTR, FUSE_OPCODE, fuse_attr_out, fuse_setattr_in } from '../abi.ts';
 import type { Call } from '../call.ts';
-import { S_IFDIR, S_IFMT, S_IFREG } from '../linux.ts';
 import { arg, op } from '../op.ts';
 import { killPrivileges } from '../setid.ts';
 import { attrText, octal, timeText } from '../text.ts';

@@ -1,7 +1,7 @@
 // SYMLINK: make a symbolic link.
 import { PosixError } from '../../../base/errno.ts';
+import { PATH_MAX } from '../../tree/mode.ts';
 import { FUSE_OPCODE, fuse_entry_out } from '../abi.ts';
-import { PATH_MAX } from '../linux.ts';
 import { arg, name, op } from '../op.ts';
 import { entryText, quote } from '../text.ts';
 

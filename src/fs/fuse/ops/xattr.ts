@@ -3,9 +3,10 @@ import { PosixError } from '../../../base/errno.ts';
 import { formatFlags } from '../../../base/flags.ts';
 import { stringToBytes } from '../../../base/iov.ts';
 import { struct, u32 } from '../../../base/struct.ts';
+import { NAME_MAX, XATTR_CREATE, XATTR_REPLACE, XATTR_SIZE_MAX } from '../../tree/mode.ts';
 import { FUSE_OPCODE, fuse_getxattr_in, fuse_getxattr_out, fuse_setxattr_in } from '../abi.ts';
 import type { Call } from '../call.ts';
-import { NAME_MAX, XATTR_CREATE, XATTR_REPLACE, XATTR_SIZE_MAX } from '../linux.ts';
+import { SETXATTR_FLAGS } from '../linux.ts';
 import { arg, bytes, type Layout, name, op, type Part } from '../op.ts';
 import { quote } from '../text.ts';
 
@@ -59,7 +60,7 @@ export const setxattr = op({
   },
   asked(request) {
     const flags = (request.structs(fuse_setxattr_in)[0] ?? request.struct(compat)).flags;
-    const how = flags === 0 ? '' : ` (${formatFlags(flags, { XATTR_CREATE, XATTR_REPLACE })})`;
+    const how = flags === 0 ? '' : ` (${formatFlags(flags, SETXATTR_FLAGS)})`;
     return `set ${quote(request.name())} to ${request.payload} B${how}`;
   },
 });
