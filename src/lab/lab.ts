@@ -1,8 +1,10 @@
 // The composition root: emulator, device, server, tree, log and control channel, put together without a page.
 import type { Exchange } from '../base/exchange.ts';
 import { Emitter } from '../base/emitter.ts';
+import { bytesToString } from '../base/iov.ts';
 import { attachToV86, type V86Attachment } from '../device/v86-bus.ts';
-import { type DeviceObserver, VirtioFsDevice } from '../device/virtio-fs.ts';
+import type { DeviceObserver } from '../device/virtio-device.ts';
+import { VirtioFsDevice } from '../device/virtio-fs.ts';
 import { policyOf } from '../fs/fuse/policy.ts';
 import { type Answered, FuseServer } from '../fs/fuse/server.ts';
 import type { Tree } from '../fs/tree/tree.ts';
@@ -101,12 +103,12 @@ export class Lab {
     });
     const { recorder } = this;
     const observer: DeviceObserver = {
-      taken: (exchange, available, taken, availIndex) => recorder.taken(exchange, available, taken, availIndex),
+      taken: (exchange, availIndex, available, taken) => recorder.taken(exchange, availIndex, available, taken),
       used: (exchange, _length, usedIndex, interrupted, at) => recorder.used(exchange, usedIndex, interrupted, at),
       reset: () => recorder.reset(),
       broken: (reason) => this.fail('device-broken', `The guest's virtio ring is broken: ${reason}.`),
     };
-    this.device = new VirtioFsDevice({ tag: options.tag, handler: this.server, observer });
+    this.device = new VirtioFsDevice({ tag: bytesToString(new TextEncoder().encode(options.tag)), handler: this.server, observer });
     this.agent = new Agent((bytes) => this.emulator?.sendControl(bytes), {
       onHello: () => {
         this.setTime();
@@ -141,7 +143,7 @@ export class Lab {
       plug: (v86) => {
         if (!current()) return;
         this.attachment = attachToV86(v86, this.device);
-        this.recorder.memory = this.attachment.bus.memory;
+        this.recorder.memory = this.attachment.memory;
       },
       onConsole: (bytes) => this.console.emit(bytes),
       onControl: (bytes) => this.agent.receive(bytes),

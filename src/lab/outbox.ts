@@ -1,4 +1,5 @@
 // What the worker tells the page, gathered so that it is a few messages a second and never one a request.
+import type { CommandEvent } from './lab.ts';
 import type { Counters, FromWorker, ProcessName } from './messages.ts';
 import type { RecordLog } from './record-log.ts';
 
@@ -45,6 +46,7 @@ export class Outbox {
   private readonly console = new ByteQueue();
   private readonly serial = new ByteQueue();
   private names: ProcessName[] = [];
+  private commands: CommandEvent[] = [];
   /** Last ordinal of each batch that the page has not acknowledged. */
   private readonly sent: number[] = [];
   private lastCounters = '';
@@ -69,6 +71,10 @@ export class Outbox {
     this.names.push(name);
   }
 
+  addCommand(command: CommandEvent): void {
+    this.commands.push(command);
+  }
+
   /** The page took in every record up to this ordinal. */
   acknowledge(ordinal: number): void {
     while (this.sent.length > 0 && (this.sent[0] as number) <= ordinal) this.sent.shift();
@@ -88,6 +94,8 @@ export class Outbox {
       this.post({ type: 'processes', names: this.names }, []);
       this.names = [];
     }
+    for (const command of this.commands) this.post({ type: 'command', ...command }, []);
+    this.commands = [];
     if (this.sent.length >= UNACKNOWLEDGED) return;
     const batch = this.log.take();
     if (batch === undefined) return;

@@ -72,7 +72,7 @@ describe('recorder', () => {
           recorder.whole = true;
           const x = exchange(memory, 5, readable, writable);
           const sum = (lengths: number[]): number => lengths.reduce((a, b) => a + b, 0);
-          recorder.taken(x, 1, 2, 3);
+          recorder.taken(x, 3, 1, 2);
           recorder.answered(x, { ...answer, insize: sum(readable), outsize: sum(writable) });
           recorder.used(x, 4, true, 13);
           const [record] = recordsOf(recorder.log);
@@ -90,7 +90,7 @@ describe('recorder', () => {
   it('has who, where, when and what came of it', () => {
     const { recorder, memory } = setUp(1000);
     const x = exchange(memory, 0, [60], [40]);
-    recorder.taken(x, 10, 11, 5);
+    recorder.taken(x, 5, 10, 11);
     recorder.answered(x, answer);
     recorder.used(x, 6, false, 13);
     const [record] = recordsOf(recorder.log);
@@ -124,7 +124,7 @@ describe('recorder', () => {
     for (const whole of [false, true]) {
       recorder.whole = whole;
       const x = exchange(memory, 0, [4000], [5000]);
-      recorder.taken(x, 1, 1, 0);
+      recorder.taken(x, 0, 1, 1);
       recorder.answered(x, { ...answer, insize: 4000, outsize: 5000 });
       recorder.used(x, 0, false, 2);
     }
@@ -139,7 +139,7 @@ describe('recorder', () => {
     const { recorder, memory } = setUp(1000);
     const a = exchange(memory, 0, [40], [16]);
     const b = exchange(memory, 200, [40], [16]);
-    recorder.taken(a, 1, 1, 0);
+    recorder.taken(a, 0, 1, 1);
     recorder.taken(b, 1, 1, 1);
     recorder.answered(b, { ...answer, unique: 2, outsize: 16 });
     recorder.used(b, 0, false, 2);
@@ -156,7 +156,7 @@ describe('recorder', () => {
   it('records what a reset dropped, once', () => {
     const { recorder, memory } = setUp(1000);
     const x = exchange(memory, 0, [40], [16]);
-    recorder.taken(x, 1, 1, 0);
+    recorder.taken(x, 0, 1, 1);
     recorder.reset();
     recorder.used(x, 0, false, 2);
     const records = recordsOf(recorder.log);
@@ -167,7 +167,7 @@ describe('recorder', () => {
     const { recorder, memory } = setUp(1000);
     recorder.enabled = false;
     const x = exchange(memory, 0, [40], [16]);
-    recorder.taken(x, 1, 1, 0);
+    recorder.taken(x, 0, 1, 1);
     recorder.answered(x, answer);
     recorder.used(x, 0, false, 2);
     expect(recorder.nextSeq).toBe(2);

@@ -95,7 +95,7 @@ export class Recorder {
   }
 
   /** The device took a chain. Times in ms since the time origin. */
-  taken(exchange: Exchange, available: number, taken: number, availIndex: number): void {
+  taken(exchange: Exchange, availIndex: number, available: number, taken: number): void {
     this.seq++;
     const { memory } = this;
     if (!this.enabled || memory === undefined) {

@@ -1,6 +1,6 @@
 // The lab in a Web Worker: messages in, messages out, the tree in IndexedDB under this tab's lock.
 import { IndexedDbStore } from '../fs/store/indexeddb-store.ts';
-import { lockTree, type TreeLock } from '../fs/store/tree-lock.ts';
+import { lockTree } from '../fs/store/tree-lock.ts';
 import { Tree } from '../fs/tree/tree.ts';
 import { explainFailure, LabFailure } from './failures.ts';
 import { Lab } from './lab.ts';
@@ -9,20 +9,27 @@ import { CONSOLE_INTERVAL, COUNTER_INTERVAL, LOG_INTERVAL, Outbox } from './outb
 
 declare const self: DedicatedWorkerGlobalScope;
 
-const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void => self.postMessage(message, transfer);
-
 type Start = Extract<ToWorker, { type: 'start' }>;
+type Order = Exclude<ToWorker, Start>;
 
-/** A lab that runs, and what this worker holds for it. */
+const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void => self.postMessage(message, transfer);
+const fail = (error: unknown): void => post({ type: 'failed', ...explainFailure(error) });
+
+/** A lab that runs, and what the page is told of it. */
 class Running {
-  readonly lab: Lab;
-  readonly outbox: Outbox;
+  private readonly lab: Lab;
+  private readonly outbox: Outbox;
   private consoleTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(lab: Lab) {
     this.lab = lab;
-    this.outbox = new Outbox(post, lab.log, () => lab.counters(), () => performance.now());
-    const { outbox } = this;
+    const outbox = new Outbox(
+      post,
+      lab.log,
+      () => lab.counters(),
+      () => performance.now(),
+    );
+    this.outbox = outbox;
     lab.console.on((bytes) => {
       outbox.addConsole(bytes);
       this.consoleTimer ??= setTimeout(() => {
@@ -32,11 +39,7 @@ class Running {
     });
     lab.serial.on((bytes) => outbox.addSerial(bytes));
     lab.processes.on((name) => outbox.addName(name));
-    lab.commands.on((command) => {
-      // After the names and records that came before it.
-      outbox.flush();
-      post({ type: 'command', ...command });
-    });
+    lab.commands.on((command) => outbox.addCommand(command));
     lab.failures.on((failure) => post({ type: 'failed', ...failure }));
     lab.stages.on((change) => {
       outbox.flush();
@@ -46,14 +49,14 @@ class Running {
     setInterval(() => outbox.flushCounters(), COUNTER_INTERVAL);
   }
 
-  take(message: Exclude<ToWorker, Start>): void {
+  take(order: Order): void {
     const { lab } = this;
-    switch (message.type) {
+    switch (order.type) {
       case 'input':
-        lab.input(message.bytes);
+        lab.input(order.bytes);
         return;
       case 'resize':
-        lab.resize(message.cols, message.rows);
+        lab.resize(order.cols, order.rows);
         return;
       case 'restart':
         lab.restart().catch(fail);
@@ -65,11 +68,66 @@ class Running {
         lab.ctrlAltDel();
         return;
       case 'log-ack':
-        this.outbox.acknowledge(message.seq);
+        this.outbox.acknowledge(order.seq);
         return;
       case 'commit-now':
         lab.tree.sync().catch(fail);
         return;
+      case 'quota':
+        // What may be stored is found out by storing: browsers promise more than they keep.
+        return;
     }
   }
 }
+
+let running: Running | undefined;
+/** Orders that came before there was a lab to take them. */
+let early: Order[] = [];
+
+async function start({ assets, cmdline, options }: Start): Promise<void> {
+  post({ type: 'hello', timeOrigin: performance.timeOrigin });
+  post({ type: 'stage', stage: 'opening-tree' });
+  const wasm = await compile(assets.wasm);
+  await lockTree(options.tree);
+  let lab: Lab | undefined;
+  const store = new IndexedDbStore(options.tree, {
+    onLost: (error) => {
+      // Nothing can be kept any more: a guest that went on would lose what it is told was written.
+      lab?.close();
+      fail(error);
+    },
+  });
+  const tree = await Tree.open(store, {
+    onCommitFailure: (error) => {
+      if (error !== undefined) fail(error);
+    },
+  });
+  const { kernel, initrd, bios, vgabios } = assets;
+  lab = new Lab(tree, {
+    image: { kernel, initrd, bios, vgabios, wasm },
+    cmdline: options.tag === 'lab' ? cmdline : `${cmdline} lab.tag=${options.tag}`,
+    memory: options.memory,
+    tag: options.tag,
+    cache: options.cache,
+    writeback: options.writeback,
+  });
+  running = new Running(lab);
+  for (const order of early) running.take(order);
+  early = [];
+  await lab.boot();
+}
+
+async function compile(bytes: ArrayBuffer): Promise<WebAssembly.Module> {
+  if (typeof WebAssembly !== 'object') throw new LabFailure('no-wasm', 'there is no WebAssembly');
+  try {
+    return await WebAssembly.compile(bytes);
+  } catch (error) {
+    throw new LabFailure('no-wasm', (error as Error).message, { cause: error });
+  }
+}
+
+self.onmessage = ({ data }: MessageEvent<ToWorker>): void => {
+  if (data.type === 'start') start(data).catch(fail);
+  else if (running === undefined) early.push(data);
+  else running.take(data);
+};

@@ -27,6 +27,10 @@ Options
   --timeout SECS   give up after so many seconds, with status 124
   --help           this text
 
+Environment
+  VIRTIOFS_LAB_IMAGE   folder of a built guest image, in place of the recipe's
+  VIRTIOFS_LAB_CACHE   where images are built and kept
+
 Status: that of the commands, 124 on timeout, 125 where the guest or the lab failed, 2 for a wrong command line.
 `;
 

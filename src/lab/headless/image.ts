@@ -38,8 +38,13 @@ const buildScript = fileURLToPath(new URL('../../../guest-images/build.sh', impo
 /** What any kernel needs to be heard and to keep time under v86. */
 const OWN_KERNEL_CMDLINE = 'console=ttyS0 tsc=reliable mitigations=off';
 
-/** The folder of the guest image. Progress of a build goes to our standard error. Rejects where the build fails. */
+/**
+ * The folder of the guest image: the one that VIRTIOFS_LAB_IMAGE names, else that of the recipe, built where the cache
+ * has none. Progress of a build goes to our standard error. Rejects where the build fails.
+ */
 export function imageFolder(stock = false): Promise<string> {
+  const given = process.env['VIRTIOFS_LAB_IMAGE'];
+  if (given !== undefined && given !== '' && !stock) return Promise.resolve(given);
   return new Promise((resolve, reject) => {
     const child = spawn('bash', [buildScript, ...(stock ? ['--stock'] : [])], { stdio: ['ignore', 'pipe', 'inherit'] });
     let out = '';

@@ -69,9 +69,11 @@ export function requestArguments(req: Uint8Array): { [name: string]: Json } {
       const value = scalar(member, req);
       if (value !== undefined) add(members, member.name, value);
     }
-    // The opcode's own struct is what the arguments are; lists behind it are objects in an array.
-    if (structs++ === 0) Object.assign(args, members);
-    else add(args, field.name, members, true);
+    // The opcode's own struct is what the arguments are; a list behind it is an array of objects.
+    const list = /^(.*)\[\d+\]$/.exec(field.name)?.[1];
+    if (list !== undefined) add(args, list, members, true);
+    else if (structs++ === 0) Object.assign(args, members);
+    else add(args, field.name, members);
   }
   return args;
 }
