@@ -29,6 +29,7 @@ export const FILES = {
   'src/lab/emulator.ts': ['v86'],
   'src/lab/v86-internals.ts': ['v86'],
   'src/fs/store/dir-store.ts': ['node:*'],
+  'src/fs/store/dir-lock.ts': ['node:*'],
   // The address of the WebAssembly only, which the page downloads for the worker.
   'src/ui/main.tsx': ['v86/build/v86.wasm'],
 };
@@ -43,5 +44,5 @@ export const TESTS = {
 export const GLOBALS = [
   { names: /^(document|window|localStorage|sessionStorage|HTML\w*Element)$/, files: /^src\/ui\// },
   { names: /^(indexedDB|IDB\w+)$/, files: /^src\/fs\/store\/indexeddb-[\w-]+\.ts$/ },
-  { names: /^(process|Buffer|__dirname)$/, files: /^src\/(lab\/headless\/|fs\/store\/dir-store\.ts)/ },
+  { names: /^(process|Buffer|__dirname)$/, files: /^src\/(lab\/headless\/|fs\/store\/dir-(store|lock)\.ts)/ },
 ];

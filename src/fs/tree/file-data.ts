@@ -2,7 +2,13 @@
 import { PosixError } from '../../base/errno.ts';
 import { Chunk, type ChunkCache } from './chunk.ts';
 import type { Inode } from './inode.ts';
-import { FILE_SIZE_MAX, SEEK_DATA } from './mode.ts';
+import {
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  FALLOC_FL_ZERO_RANGE,
+  FILE_SIZE_MAX,
+  SEEK_DATA,
+} from './mode.ts';
 import { needsExtra } from './records.ts';
 import { Runs } from './runs.ts';
 import { type Store, StoreError } from './store.ts';
@@ -240,8 +246,24 @@ export class FileData {
     this.count(inode);
   }
 
+  /** As Tree.fallocate. */
+  fallocate(inode: Inode, mode: number, offset: number, length: number): void | Promise<void> {
+    const keep = (mode & FALLOC_FL_KEEP_SIZE) !== 0;
+    const how = mode & ~FALLOC_FL_KEEP_SIZE;
+    if (how !== 0 && how !== FALLOC_FL_ZERO_RANGE && !(how === FALLOC_FL_PUNCH_HOLE && keep)) {
+      throw new PosixError('EOPNOTSUPP');
+    }
+    if (length <= 0 || offset < 0) throw new PosixError('EINVAL');
+    const end = offset + length;
+    if (end > FILE_SIZE_MAX) throw new PosixError('EFBIG');
+    const zeroEnd = Math.min(end, inode.size);
+    const later = how !== 0 && offset < zeroEnd ? this.zero(inode, offset, zeroEnd) : undefined;
+    if (!keep && end > inode.size) this.truncate(inode, end);
+    return later;
+  }
+
   /** Makes a range zero; whole chunks of it are freed. A promise where a chunk has to be loaded for it. */
-  zero(inode: Inode, offset: number, end: number): void | Promise<void> {
+  private zero(inode: Inode, offset: number, end: number): void | Promise<void> {
     const { chunkSize } = this;
     const first = Math.ceil(offset / chunkSize);
     const last = Math.floor(end / chunkSize);

@@ -2,7 +2,7 @@
 import { PosixError } from '../../base/errno.ts';
 import type { Clock } from './clock.ts';
 import { COOKIE_END, Directory, Dirent } from './directory.ts';
-import type { FileData } from './file-data.ts';
+import { CHUNK_END, type FileData } from './file-data.ts';
 import type { Inode } from './inode.ts';
 import type { InodeTable } from './inode-table.ts';
 import {
@@ -243,7 +243,7 @@ export class Namespace {
 
   /** Takes a dead inode out of tree and store: no name, nobody who holds it. */
   reap(inode: Inode): void {
-    this.data.dropChunks(inode, 0, Number.POSITIVE_INFINITY);
+    this.data.dropChunks(inode, 0, CHUNK_END);
     this.table.remove(inode);
     this.behind.inode(inode);
     if (inode.extraStored) this.behind.extra(inode.ino);

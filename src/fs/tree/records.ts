@@ -58,8 +58,11 @@ const link_record = struct({ parent: u32, cookie: u32, length: u32 });
 const xattr_record = struct({ name_length: u32, value_length: u32 });
 
 export const pageOf = (ino: number): number => Math.floor(ino / PAGE_SIZE);
-export const pageKey = (page: number): string => `i${page}`;
-export const extraKey = (ino: number): string => `x${ino}`;
+/** Keys of metadata records lie from RECORD_KEYS to below RECORD_KEYS_END. */
+export const RECORD_KEYS = 'm';
+export const RECORD_KEYS_END = 'n';
+export const pageKey = (page: number): string => `m${page}`;
+export const extraKey = (ino: number): string => `mx${ino}`;
 
 const runsOf = (inode: Inode): readonly number[] => inode.runs?.flat() ?? [];
 const runsAreLong = (inode: Inode): boolean => (inode.runs?.length ?? 0) > RUNS_INLINE;

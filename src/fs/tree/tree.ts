@@ -1,5 +1,6 @@
 // A POSIX file tree: metadata in memory, file content in chunks, every change committed to a store in groups.
 import { PosixError } from '../../base/errno.ts';
+import { type SetAttr, setAttributes } from './attributes.ts';
 import { ChunkCache } from './chunk.ts';
 import { type Clock, hostClock, type Time } from './clock.ts';
 import { Directory, type Dirent } from './directory.ts';
@@ -7,23 +8,12 @@ import { allocatedBytes, FileData, type Source } from './file-data.ts';
 import type { Inode } from './inode.ts';
 import { GENERATION_END, InodeTable, ROOT_INO } from './inode-table.ts';
 import { loadInodes } from './load.ts';
-import {
-  FALLOC_FL_KEEP_SIZE,
-  FALLOC_FL_PUNCH_HOLE,
-  FALLOC_FL_ZERO_RANGE,
-  FILE_SIZE_MAX,
-  NAME_MAX,
-  PERMISSIONS,
-  S_IFDIR,
-  S_IFMT,
-  S_IFREG,
-  SEEK_DATA,
-  SEEK_HOLE,
-} from './mode.ts';
+import { NAME_MAX, S_IFDIR, S_IFMT, S_IFREG, SEEK_DATA, SEEK_HOLE } from './mode.ts';
 import { type Made, Namespace, type Owner } from './namespace.ts';
 import { Paths } from './paths.ts';
-import { encodeExtra, encodePage, extraKey, needsExtra, PAGE_SIZE, pageKey } from './records.ts';
-import { type Batch, checkSchema, SCHEMA, type Store, StoreError, type Superblock, type TreeImage } from './store.ts';
+import { encodeMetadata } from './metadata.ts';
+import { PAGE_SIZE } from './records.ts';
+import { checkSchema, SCHEMA, type Store, StoreError, type Superblock, type TreeImage } from './store.ts';
 import { type CommitSource, WriteBehind } from './write-behind.ts';
 import { getxattr, removexattr, setxattr } from './xattr.ts';
 
@@ -52,16 +42,7 @@ export interface TreeOptions {
   onCommitFailure?: (error: StoreError | undefined) => void;
 }
 
-/** What setattr changes. Times are resolved: there is no "now" in it. */
-export interface SetAttr {
-  mode?: number;
-  uid?: number;
-  gid?: number;
-  size?: number;
-  atime?: Time;
-  mtime?: Time;
-  ctime?: Time;
-}
+export type { SetAttr };
 
 export interface StatFs {
   /** Bytes of a block. */
@@ -89,7 +70,7 @@ export interface TreeCounters {
   cachedBytes: number;
 }
 
-export class Tree implements CommitSource {
+export class Tree {
   readonly root: Inode;
   readonly chunkSize: number;
   private readonly store: Store;
@@ -127,7 +108,15 @@ export class Tree implements CommitSource {
     const cacheLimit = options.cacheLimit ?? CACHE_LIMIT;
     const dirtyLimit = Math.min(options.dirtyLimit ?? DIRTY_LIMIT, cacheLimit / 2);
     this.cache = new ChunkCache(cacheLimit);
-    this.behind = new WriteBehind(store, this.cache, this, {
+    const source: CommitSource = {
+      prepare: () => this.data.prepare(),
+      metadata: (pages, extras) => {
+        this.superblock.commit++;
+        this.superblock.operation = this.behind.operation;
+        return encodeMetadata(this.table, this.superblock, pages, extras);
+      },
+    };
+    this.behind = new WriteBehind(store, this.cache, source, {
       interval: options.commitInterval ?? INTERVAL_MS,
       eagerBytes: Math.min(EAGER_BYTES, dirtyLimit / 2),
       dirtyLimit,
@@ -244,22 +233,8 @@ export class Tree implements CommitSource {
   /** Changes attributes. The change time is stamped unless it is given; a size stamps the modification time too. EFBIG. */
   setattr(inode: Inode, change: SetAttr): void {
     const now = this.clock();
-    const { mode, uid, gid, size, atime, ctime = now } = change;
-    if (size !== undefined) this.data.truncate(this.file(inode), size);
-    const mtime = change.mtime ?? (size === undefined ? undefined : now);
-    if (mode !== undefined) inode.mode = (inode.mode & S_IFMT) | (mode & PERMISSIONS);
-    if (uid !== undefined) inode.uid = uid;
-    if (gid !== undefined) inode.gid = gid;
-    if (atime) {
-      inode.atime = atime.s;
-      inode.atimensec = atime.ns;
-    }
-    if (mtime) {
-      inode.mtime = mtime.s;
-      inode.mtimensec = mtime.ns;
-    }
-    inode.ctime = ctime.s;
-    inode.ctimensec = ctime.ns;
+    if (change.size !== undefined) this.data.truncate(this.file(inode), change.size);
+    setAttributes(inode, change, now);
     this.changed(inode);
   }
 
@@ -345,18 +320,7 @@ export class Tree implements CommitSource {
    * KEEP_SIZE, ZERO_RANGE. EOPNOTSUPP for others, EINVAL, EFBIG, EISDIR, EIO.
    */
   fallocate(inode: Inode, mode: number, offset: number, length: number): void | Promise<void> {
-    this.file(inode);
-    const keep = (mode & FALLOC_FL_KEEP_SIZE) !== 0;
-    const how = mode & ~FALLOC_FL_KEEP_SIZE;
-    if (how !== 0 && how !== FALLOC_FL_ZERO_RANGE && !(how === FALLOC_FL_PUNCH_HOLE && keep)) {
-      throw new PosixError('EOPNOTSUPP');
-    }
-    if (length <= 0 || offset < 0) throw new PosixError('EINVAL');
-    const end = offset + length;
-    if (end > FILE_SIZE_MAX) throw new PosixError('EFBIG');
-    const zeroEnd = Math.min(end, inode.size);
-    const later = how !== 0 && offset < zeroEnd ? this.data.zero(inode, offset, zeroEnd) : undefined;
-    if (!keep && end > inode.size) this.data.truncate(inode, end);
+    const later = this.data.fallocate(this.file(inode), mode, offset, length);
     if (later) return this.finish(inode, later);
     this.modified(inode);
   }
@@ -416,35 +380,6 @@ export class Tree implements CommitSource {
       this.behind.stop();
       await this.store.close();
     }
-  }
-
-  /** For the commit: what has to be loaded first. */
-  prepare(): Promise<void> | undefined {
-    return this.data.prepare();
-  }
-
-  /** For the commit: the records of these pages and inodes as they are now. */
-  metadata(pages: Set<number>, extras: Set<number>): Pick<Batch, 'puts' | 'removals' | 'superblock'> {
-    const { superblock, table } = this;
-    const puts: Batch['puts'] = [];
-    const removals: string[] = [];
-    for (const page of pages) {
-      const inodes = table.page(page);
-      for (const inode of inodes) if (needsExtra(inode) !== inode.extraStored) extras.add(inode.ino);
-      if (inodes.length > 0) puts.push([pageKey(page), encodePage(page, inodes)]);
-      else removals.push(pageKey(page));
-    }
-    for (const ino of extras) {
-      const inode = table.get(ino);
-      const needed = inode !== undefined && needsExtra(inode);
-      if (inode) inode.extraStored = needed;
-      if (needed) puts.push([extraKey(ino), encodeExtra(inode)]);
-      else removals.push(extraKey(ino));
-    }
-    superblock.commit++;
-    superblock.generation = table.generation;
-    superblock.operation = this.behind.operation;
-    return { puts, removals, superblock: { ...superblock } };
   }
 }
 

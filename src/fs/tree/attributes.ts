@@ -1,0 +1,34 @@
+// What setattr sets.
+import type { Time } from './clock.ts';
+import type { Inode } from './inode.ts';
+import { PERMISSIONS, S_IFMT } from './mode.ts';
+
+/** Times are resolved: there is no "now" in it. */
+export interface SetAttr {
+  mode?: number;
+  uid?: number;
+  gid?: number;
+  size?: number;
+  atime?: Time;
+  mtime?: Time;
+  ctime?: Time;
+}
+
+/** Sets all but the size; the type of a mode is ignored. Stamps the change time, with a size the modification time. */
+export function setAttributes(inode: Inode, change: SetAttr, now: Time): void {
+  const { mode, uid, gid, size, atime, ctime = now } = change;
+  const mtime = change.mtime ?? (size === undefined ? undefined : now);
+  if (mode !== undefined) inode.mode = (inode.mode & S_IFMT) | (mode & PERMISSIONS);
+  if (uid !== undefined) inode.uid = uid;
+  if (gid !== undefined) inode.gid = gid;
+  if (atime) {
+    inode.atime = atime.s;
+    inode.atimensec = atime.ns;
+  }
+  if (mtime) {
+    inode.mtime = mtime.s;
+    inode.mtimensec = mtime.ns;
+  }
+  inode.ctime = ctime.s;
+  inode.ctimensec = ctime.ns;
+}
