@@ -26,6 +26,8 @@ export interface LabOptions {
   writeback: boolean;
   /** Name of the tree: its database, and the Web Lock of whoever writes it. */
   tree: string;
+  /** Whether v86's own 9p (tag host9p) is there too, to measure against. */
+  p9?: boolean;
 }
 
 export type ToWorker =
@@ -38,6 +40,8 @@ export type ToWorker =
   /** Asks the guest to power off; the second one within its shutdown, or one without an agent, cuts the power. */
   | { type: 'power-off' }
   | { type: 'ctrl-alt-del' }
+  /** Runs a shell script in /mnt/lab of the guest, apart from the terminal; answered by `ran` with the same id. */
+  | { type: 'run'; id: number; script: string }
   /** Every record up to and with this ordinal was taken in: back-pressure. */
   | { type: 'log-ack'; seq: number }
   /** Write everything dirty to the store now (page hidden or going away). */
@@ -115,6 +119,8 @@ export type FromWorker =
   | { type: 'command'; event: 'begin'; shell: number; text: string; seq: number }
   /** It ended: `seq` is the first record after it. */
   | { type: 'command'; event: 'end'; shell: number; status: number; seq: number }
+  /** What a script printed, and its status as a shell has it; undefined: the guest went away before it ended. */
+  | { type: 'ran'; id: number; status: number | undefined; stdout: Uint8Array; stderr: Uint8Array }
   | { type: 'counters'; counters: Counters }
   /** Once, before anything else: what the times in the log count from, in ms since 1970. */
   | { type: 'hello'; timeOrigin: number };

@@ -2,6 +2,7 @@
 import { IndexedDbStore } from '../fs/store/indexeddb-store.ts';
 import { lockTree } from '../fs/store/tree-lock.ts';
 import { Tree } from '../fs/tree/tree.ts';
+import { GuestGone } from './agent.ts';
 import { explainFailure, LabFailure } from './failures.ts';
 import { Lab } from './lab.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
@@ -67,6 +68,9 @@ class Running {
       case 'ctrl-alt-del':
         lab.ctrlAltDel();
         return;
+      case 'run':
+        this.run(order.id, order.script).catch(fail);
+        return;
       case 'log-ack':
         this.outbox.acknowledge(order.seq);
         return;
@@ -76,6 +80,16 @@ class Running {
       case 'quota':
         // What may be stored is found out by storing: browsers promise more than they keep.
         return;
+    }
+  }
+
+  private async run(id: number, script: string): Promise<void> {
+    const nothing = new Uint8Array(0);
+    try {
+      post({ type: 'ran', id, ...(await this.lab.run(script).done) });
+    } catch (error) {
+      if (!(error instanceof GuestGone)) throw error;
+      post({ type: 'ran', id, status: undefined, stdout: nothing, stderr: nothing });
     }
   }
 }
@@ -110,6 +124,7 @@ async function start({ assets, cmdline, options }: Start): Promise<void> {
     tag: options.tag,
     cache: options.cache,
     writeback: options.writeback,
+    p9: options.p9 ?? false,
   });
   running = new Running(lab);
   for (const order of early) running.take(order);
