@@ -5,15 +5,19 @@
 #   build.sh [--stock] [--refresh] [--initramfs-only DIR]
 #
 #   --stock               the kernel without our patches (an image of its own, compiled in the same tree)
-#   --refresh             look at the archive again instead of using the package versions that this recipe was built with
-#   --initramfs-only DIR  only the tools and the initramfs, into DIR, without the cache of images (for the tests)
+#   --refresh             look at the archive again, where this recipe was built before with the versions of that day
+#   --initramfs-only DIR  only the tools and the initramfs, into DIR, past the cache of images
 #
 # The cache is $VIRTIOFS_LAB_CACHE, else $XDG_CACHE_HOME/virtiofs-lab, else ~/.cache/virtiofs-lab.
 set -euo pipefail
 export LC_ALL=C
 umask 022
 
+# One group, so that bash has read the whole script before it does anything: it may be edited while it runs.
+{
+
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+RECIPE=$HERE
 CACHE=${VIRTIOFS_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/virtiofs-lab}
 JOBS=$(nproc 2>/dev/null || echo 2)
 
@@ -22,7 +26,7 @@ TESTED_LINUX='6.12.117-1~deb12u1'
 TESTED_PACKAGES='bash-static 5.2.15-2+b13, busybox-static 1:1.35.0-4+deb12u1+b1, gcc-12 12.2.0-14+deb12u1, binutils 2.40-2, libc6-dev-i386 2.36-9+deb12u14, seabios 1.16.2-1'
 
 # Recommended kernel command line; what each word is for stands in README.md.
-CMDLINE='console=ttyS0 quiet tsc=reliable mitigations=off'
+CMDLINE='console=ttyS0 tsc=reliable'
 
 say() { printf 'guest image: %s\n' "$*" >&2; }
 fail() {
@@ -37,6 +41,7 @@ hash_of_input() { sha256sum | cut -c1-20; }
 # shellcheck source=kernel.sh
 . "$HERE/kernel.sh"
 
+arguments=("$@")
 flavour=lab refresh= only_initramfs=
 while [ $# -gt 0 ]; do
   case $1 in
@@ -53,14 +58,26 @@ done
 
 # Names and contents of files below guest-images/, independent of where the checkout is.
 hash_of_files() {
-  (cd "$HERE" && find "$@" -type f | sort | tr '\n' '\0' | xargs -0 sha256sum && find "$@" -type f -perm -u+x | sort) | hash_of_input
+  (cd "$RECIPE" && find "$@" -type f | sort | tr '\n' '\0' | xargs -0 sha256sum && find "$@" -type f -perm -u+x | sort) | hash_of_input
 }
 toolchain() { { gcc --version && ld --version; } 2>/dev/null | grep -E '^(gcc|GNU ld)' || echo none; }
 
-recipe=$(hash_of_files build.sh kernel.sh kernel.config patches tools rootfs)
+case $CACHE in
+  /*[[:space:]:]*) fail "the kernel cannot be compiled below a path with spaces or colons ($CACHE): set VIRTIOFS_LAB_CACHE" ;;
+  /*) ;;
+  *) fail "the cache's path is not absolute: $CACHE" ;;
+esac
+
+INPUTS=(build.sh kernel.sh kernel.config patches tools rootfs)
 stamps=$CACHE/images/stamps
-compiler=$(toolchain)
-stamp=$stamps/$recipe-$(hash_of_input <<< "$compiler")-$flavour
+
+# Where it is noted which image this recipe gave with this compiler.
+identify() {
+  recipe=$(hash_of_files "${INPUTS[@]}")
+  compiler=$(toolchain)
+  stamp=$stamps/$recipe-$(hash_of_input <<< "$compiler")-$flavour
+}
+identify
 
 # An image that was built from this recipe needs neither the archive nor a compiler. Where there is no compiler, any
 # that this recipe was built with will do.
@@ -106,8 +123,6 @@ if [ ${#missing[@]} -gt 0 ]; then
   say "installing on this machine: ${missing[*]}"
   { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >&2 ||
     no_way "apt-get could not install ${missing[*]}."
-  compiler=$(toolchain)
-  stamp=$stamps/$recipe-$(hash_of_input <<< "$compiler")-$flavour
 fi
 
 mkdir -p "$CACHE/debs" "$CACHE/packages" "$CACHE/images" "$stamps"
@@ -123,6 +138,20 @@ work=$(mktemp -d "$CACHE/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 # Whatever else is there was left by a run that was killed: the lock is ours.
 find "$CACHE" -maxdepth 1 -name 'work.*' ! -path "$work" -exec rm -rf {} +
+
+# From here on everything is made from a copy, so that an edit in the meantime cannot get into an image that is named
+# after the files as they were.
+RECIPE=$work/recipe
+mkdir "$RECIPE"
+(cd "$HERE" && cp -r "${INPUTS[@]}" "$RECIPE/")
+before=$recipe
+identify
+if [ "$recipe" != "$before" ]; then
+  say 'the recipe has changed meanwhile; starting again'
+  rm -rf "$work"
+  exec 9>&-
+  exec bash "$HERE/build.sh" "${arguments[@]}"
+fi
 
 # --- packages: downloaded and unpacked, never installed ---------------------------------------------------------
 
@@ -254,7 +283,7 @@ compile32() {
   gcc_files=$(unpack "lib32gcc-$gcc_major-dev")/usr/lib/gcc/x86_64-linux-gnu/$gcc_major/32
   headers=/usr/include/x86_64-linux-gnu
   gcc -m32 -march=i686 -O2 -std=gnu11 -Wall -Wextra -Wno-sign-compare -Werror -static -no-pie -fno-pie \
-    -ffile-prefix-map="$HERE"=. -Wl,--build-id=none -s \
+    -ffile-prefix-map="$RECIPE"=. -Wl,--build-id=none -s \
     -isystem "$libc/usr/include" -idirafter "$headers" -B"$libc/usr/lib32/" -B"$gcc_files/" \
     -L"$libc/usr/lib32" -L"$gcc_files" -o "$1" "$2"
 }
@@ -277,8 +306,8 @@ initramfs() {
   local root=$work/root source name busybox
   say 'building the tools and the initramfs'
   rm -rf "$root"
-  mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,usr/share/licenses,dev,proc,sys,tmp,run,mnt/lab,root,etc}
-  cp -r "$HERE/rootfs/." "$root/"
+  mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,dev,proc,sys,tmp,run,mnt/lab,root,etc}
+  cp -r "$RECIPE/rootfs/." "$root/"
   busybox=$(unpack busybox-static)/bin/busybox
   cp "$busybox" "$root/bin/busybox"
   cp "$(unpack bash-static)/bin/bash-static" "$root/bin/bash"
@@ -287,7 +316,7 @@ initramfs() {
     mkdir -p "$root/lib/terminfo/${name%/*}"
     cp "$(unpack ncurses-base)/lib/terminfo/$name" "$root/lib/terminfo/$name"
   done
-  for source in "$HERE"/tools/*.c; do
+  for source in "$RECIPE"/tools/*.c; do
     name=${source##*/}
     compile32 "$root/bin/${name%.c}" "$source"
   done
@@ -307,13 +336,13 @@ initramfs() {
     done
     printf 'nod /dev/console 600 0 0 c 5 1\n'
   } | sort -k 2,2 -u > "$work/list"
-  "$work/gen_init_cpio" -t 1767225600 "$work/list" > "$work/initramfs.cpio"
-  gzip -n -9 < "$work/initramfs.cpio" > "$1"
+  # Not compressed: the guest would have to undo that at an emulator's speed.
+  "$work/gen_init_cpio" -t 1767225600 "$work/list" > "$1"
 }
 
 if [ -n "$only_initramfs" ]; then
   mkdir -p "$only_initramfs"
-  initramfs "$only_initramfs/initramfs.cpio.gz"
+  initramfs "$only_initramfs/initramfs.cpio"
   cp "$work/root/bin"/lab-* "$only_initramfs/"
   cd "$only_initramfs" && pwd
   exit
@@ -330,7 +359,7 @@ manifest() {
   printf '{\n  "schema": 1,\n  "key": "%s",\n  "stock": %s,\n' "$key" "$([ "$flavour" = stock ] && echo true || echo false)"
   printf '  "cmdline": "%s",\n  "files": {\n' "$CMDLINE"
   file_entry kernel bzImage && printf ',\n'
-  file_entry initrd initramfs.cpio.gz && printf ',\n'
+  file_entry initrd initramfs.cpio && printf ',\n'
   file_entry bios bios.bin && printf ',\n'
   file_entry vgabios vgabios.bin && printf '\n  },\n'
   printf '  "versions": {\n    "linux": "%s",\n    "compiler": "%s",\n    "binutils": "%s"' "$linux_version" \
@@ -351,11 +380,11 @@ programs are in the folder \`guest-images\` of the project.
 
 | file | what | source package | licence |
 | --- | --- | --- | --- |
-| bzImage | Linux, $([ "$flavour" = stock ] && echo 'not patched' || echo 'with the patches in \`guest-images/patches\`'), configured by \`guest-images/kernel.config\` | linux $linux_version | GPL-2.0 |
-| initramfs.cpio.gz: busybox | busybox-static $(version_of busybox-static), i386 | busybox | GPL-2.0 |
-| initramfs.cpio.gz: bash | bash-static $(version_of bash-static), i386 | bash | GPL-3.0-or-later |
-| initramfs.cpio.gz: lib/terminfo | ncurses-base $(version_of ncurses-base) | ncurses | MIT (X11) |
-| initramfs.cpio.gz: lab-agent, lab-bench | our programs, MIT, linked with the C library of libc6-dev-i386 $(version_of libc6-dev-i386) | glibc | LGPL-2.1-or-later |
+| bzImage | Linux, $([ "$flavour" = stock ] && echo 'not patched' || echo 'with the patches in `guest-images/patches`'), configured by \`guest-images/kernel.config\` | linux $linux_version | GPL-2.0 |
+| initramfs.cpio: busybox | busybox-static $(version_of busybox-static), i386 | busybox | GPL-2.0 |
+| initramfs.cpio: bash | bash-static $(version_of bash-static), i386 | bash | GPL-3.0-or-later |
+| initramfs.cpio: lib/terminfo | ncurses-base $(version_of ncurses-base) | ncurses | MIT (X11) |
+| initramfs.cpio: lab-agent, lab-bench | our programs, MIT, linked with the C library of libc6-dev-i386 $(version_of libc6-dev-i386) | glibc | LGPL-2.1-or-later |
 | bios.bin, vgabios.bin | seabios $(version_of seabios): bios.bin, vgabios-stdvga.bin | seabios | LGPL-3.0 |
 TEXT
 }
@@ -364,7 +393,7 @@ if [ ! -e "$image/manifest.json" ]; then
   kernel_build "$CACHE/kernel/$kernel_key" "$flavour" "$(unpack linux-source-6.12)/usr/src/linux-source-6.12.tar.xz"
   mkdir -p "$work/image/LICENSES"
   cp "$CACHE/kernel/$kernel_key/bzImage.$flavour" "$work/image/bzImage"
-  initramfs "$work/image/initramfs.cpio.gz"
+  initramfs "$work/image/initramfs.cpio"
   cp "$(unpack seabios)/usr/share/seabios/bios.bin" "$work/image/bios.bin"
   cp "$(unpack seabios)/usr/share/seabios/vgabios-stdvga.bin" "$work/image/vgabios.bin"
   for name in linux-source-6.12 busybox-static bash-static ncurses-base libc6-dev-i386 seabios; do
@@ -375,7 +404,11 @@ if [ ! -e "$image/manifest.json" ]; then
   manifest > "$work/image/manifest.json"
   rm -rf "$image"
   mv "$work/image" "$image"
+  # An object tree takes hundreds of megabytes and serves its own recipe only.
+  find "$CACHE/kernel" -mindepth 2 -maxdepth 2 -name linux ! -path "$CACHE/kernel/$kernel_key/*" -exec rm -rf {} +
 fi
 printf '%s\n' "$key" > "$work/stamp"
 mv "$work/stamp" "$stamp"
 printf '%s\n' "$image"
+exit
+}

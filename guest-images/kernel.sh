@@ -4,17 +4,15 @@
 # Lines that make prints for a whole build with kernel.config; only the progress display uses it.
 KERNEL_STEPS=1005
 
-# What the unpacked tree need not have: sources that the configuration cannot reach. Kconfig and Makefile files stay.
+# What the unpacked tree need not have: sources that the configuration cannot reach. Kconfig and Makefile files stay, and
+# headers that others include; a pattern's * matches slashes too.
 KERNEL_UNUSED=(
-  '*/Documentation/*.rst' '*/Documentation/*.yaml' '*/Documentation/*.txt' '*/Documentation/*.svg'
-  '*/tools/testing/*.[ch]' '*/tools/perf/*.[ch]' '*/samples/*.[ch]' '*.dts' '*.dtsi'
-  '*/drivers/gpu/*.[ch]' '*/drivers/media/*.[ch]' '*/drivers/staging/*.[ch]' '*/drivers/infiniband/*.[ch]'
-  '*/drivers/net/ethernet/*.[ch]' '*/drivers/net/wireless/*.[ch]' '*/drivers/iio/*.[ch]' '*/drivers/usb/*.[ch]'
-  '*/drivers/clk/*.[ch]' '*/drivers/pinctrl/*.[ch]' '*/sound/*.[ch]'
-  '*/arch/alpha/*.[chS]' '*/arch/arc/*.[chS]' '*/arch/arm/*.[chS]' '*/arch/arm64/*.[chS]' '*/arch/csky/*.[chS]' '*/arch/hexagon/*.[chS]'
-  '*/arch/loongarch/*.[chS]' '*/arch/m68k/*.[chS]' '*/arch/microblaze/*.[chS]' '*/arch/mips/*.[chS]' '*/arch/nios2/*.[chS]' '*/arch/openrisc/*.[chS]'
-  '*/arch/parisc/*.[chS]' '*/arch/powerpc/*.[chS]' '*/arch/riscv/*.[chS]' '*/arch/s390/*.[chS]' '*/arch/sh/*.[chS]' '*/arch/sparc/*.[chS]'
-  '*/arch/um/*.[chS]' '*/arch/xtensa/*.[chS]'
+  '*/Documentation/*.rst' '*/Documentation/*.yaml' '*/Documentation/*.txt' '*/Documentation/*.svg' '*.dts' '*.dtsi'
+  '*/samples/*.[ch]' '*/tools/testing/*.[ch]' '*/tools/perf/*.[ch]' '*/sound/*.[ch]'
+  '*/drivers/'{gpu,infiniband,iio,media,staging,usb}'/*.[ch]'
+  '*/drivers/'{clk,pinctrl,net/ethernet,net/wireless}'/*.[ch]'
+  '*/arch/'{alpha,arc,arm,arm64,csky,hexagon,loongarch,m68k,microblaze,mips,nios2,openrisc}'/*.[chS]'
+  '*/arch/'{parisc,powerpc,riscv,s390,sh,sparc,um,xtensa}'/*.[chS]'
 )
 
 # Runs make in the kernel tree $1 with the rest of the arguments, always the same way.
@@ -38,12 +36,12 @@ kernel_check_config() {
         ;;
       *) continue ;;
     esac || fail "kernel.config: '$line' did not take effect (a dependency is missing, or the option is gone)"
-  done < "$HERE/kernel.config"
+  done < "$RECIPE/kernel.config"
 }
 
 # Applies (or with $2 = --reverse takes out) our patches in the tree $1; a hunk that does not fit exactly stops.
 kernel_patch() {
-  local tree=$1 patch list=("$HERE"/patches/*.patch)
+  local tree=$1 patch list=("$RECIPE"/patches/*.patch)
   if [ "${2:-}" = --reverse ]; then
     mapfile -t list < <(printf '%s\n' "${list[@]}" | sort -r)
   fi
@@ -84,7 +82,7 @@ kernel_build() {
     mkdir "$tree"
     tar --extract --file="$source" --directory="$tree" --strip-components=1 "${KERNEL_UNUSED[@]/#/--exclude=}"
     kernel_make "$tree" allnoconfig > "$dir/config.log" 2>&1 || fail "allnoconfig: see $dir/config.log"
-    cat "$HERE/kernel.config" >> "$tree/.config"
+    cat "$RECIPE/kernel.config" >> "$tree/.config"
     kernel_make "$tree" olddefconfig >> "$dir/config.log" 2>&1 || fail "olddefconfig: see $dir/config.log"
     kernel_check_config "$tree"
   fi

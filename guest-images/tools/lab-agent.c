@@ -330,6 +330,7 @@ static void on_prompt_message(char *text)
 	shell = shell_of(strtoul(text + 1, NULL, 10));
 	if (text[0] == 'B' && !shell->busy) {
 		char *line = strchr(rest, 1), *after;
+		size_t length;
 		long number;
 
 		if (!line)
@@ -343,8 +344,10 @@ static void on_prompt_message(char *text)
 			shell->history = number;
 		after += strspn(after, " *");
 		shell->busy = true;
-		send_number(PROMPT_BEGIN, 0, shell->pid, after, strcspn(after, "\n") == strlen(after) - 1
-			    ? strcspn(after, "\n") : strlen(after));
+		length = strlen(after);
+		while (length && after[length - 1] == '\n')
+			length--;
+		send_number(PROMPT_BEGIN, 0, shell->pid, after, length);
 	} else if (text[0] == 'E' && shell->busy) {
 		shell->busy = false;
 		put32(status, atoi(rest));
