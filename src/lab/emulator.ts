@@ -63,6 +63,8 @@ export class Emulator {
   /** Waiting for a buffer of the guest's, per console port. */
   private readonly input: Uint8Array[][] = [[], []];
   private timer: ReturnType<typeof setTimeout> | undefined;
+  /** What v86 printed last. */
+  private lastWords = '';
   private readonly soon: (callback: () => void) => void;
   private readonly releaseSoon: () => void;
 
@@ -81,7 +83,13 @@ export class Emulator {
       const settings = {
         wasm_fn: async (imports: WebAssembly.Imports) => {
           try {
-            return (await WebAssembly.instantiate(image.wasm, imports)).exports;
+            // v86 prints what it dies of; it is for whoever is told of the crash.
+            (imports['env'] as Record<string, unknown>)['console_log_from_wasm'] = (at: number, length: number) => {
+              const memory = exports['memory'] as WebAssembly.Memory;
+              self.lastWords = new TextDecoder().decode(new Uint8Array(memory.buffer, at >>> 0, length >>> 0));
+            };
+            const { exports } = await WebAssembly.instantiate(image.wasm, imports);
+            return exports;
           } catch (error) {
             reject(error);
             throw error;
@@ -213,7 +221,9 @@ export class Emulator {
   /** An empty interrupt table is how a kernel asks for a triple fault, which v86 does not know. */
   private explain(error: unknown): Ending {
     const { idtr_size } = (this.v86 as V86WithInternals).v86.cpu;
-    return error instanceof WebAssembly.RuntimeError && idtr_size[0] === 0 ? { how: 'reset' } : { how: 'crash', error };
+    if (!(error instanceof WebAssembly.RuntimeError)) return { how: 'crash', error };
+    if (idtr_size[0] === 0) return { how: 'reset' };
+    return { how: 'crash', error: this.lastWords === '' ? error : new Error(this.lastWords.trim(), { cause: error }) };
   }
 
   private end(ending: Ending): void {

@@ -4,8 +4,8 @@ import { bootGuest, type GuestMachine, type GuestMachineOptions } from '../../sr
 
 /** Long enough for a boot while the machine is busy with other things. */
 export const BOOT_TIMEOUT = 180_000;
-/** Round trips to the guest that a drained hiprio queue may take. */
-const ROUNDS = 25;
+/** Times that the caches may have to be dropped. */
+const ROUNDS = 10;
 
 export const lookups = (machine: GuestMachine): { nodeid: number; nlookup: number }[] =>
   [...machine.server.session.lookups()].map(({ nodeid, nlookup }) => ({ nodeid, nlookup }));
@@ -26,10 +26,13 @@ export async function leaveTree(machine: GuestMachine): Promise<void> {
 
 /** With the guest's caches dropped, the server's table holds the root alone, and no handle is open. */
 export async function expectRootAlone(machine: GuestMachine): Promise<void> {
-  const dropped = await machine.run('cd /; sync; echo 3 > /proc/sys/vm/drop_caches');
-  expect(dropped).toEqual({ status: 0, stdout: '', stderr: '' });
-  // FORGETs leave on the hiprio queue by themselves: each round trip gives the guest's workers their turn.
-  for (let i = 0; i < ROUNDS && machine.server.session.nodes.size > 1; i++) await machine.run('cd /');
+  // Linux gives a second chance to what was used since it was looked at last (DCACHE_REFERENCED, I_REFERENCED), and
+  // FORGETs leave on the hiprio queue by themselves, so once is not always enough.
+  for (let i = 0; i < ROUNDS; i++) {
+    const dropped = await machine.run('cd /; sync; echo 3 > /proc/sys/vm/drop_caches');
+    expect(dropped).toEqual({ status: 0, stdout: '', stderr: '' });
+    if (machine.server.session.nodes.size === 1) break;
+  }
   expect(lookups(machine)).toEqual([{ nodeid: 1, nlookup: 1 }]);
   expect(machine.server.session.handles.size).toBe(0);
 }

@@ -82,7 +82,7 @@ export const SCRIPTS: Readonly<Record<string, string>> = {
     echo x > f; touch -d '2001-02-03 04:05:06' f; stat -c '%X %Y' f; cat f > /dev/null; mv f g; stat -c %Y g; ln g h; stat -c %Y h
     touch -d '1970-01-01 00:00:01' g; stat -c %Y g; touch -d '2037-12-31 23:59:59' g; stat -c '%Y' g
     before=\$(date +%s); echo y >> g; after=\$(stat -c %Y g); [ \$after -ge \$before ] && [ \$after -le \$(date +%s) ] && echo now
-    mkdir d; touch -d '2001-01-01' d; stat -c %Y d; : > d/f; [ \$(stat -c %Y d) -ge \$before ] && echo now
+    mkdir d; touch -d '2001-01-01 00:00:00' d; stat -c %Y d; : > d/f; [ \$(stat -c %Y d) -ge \$before ] && echo now
     touch -r h d; [ \$(stat -c %Y d) = \$(stat -c %Y h) ] && echo same
   `,
   'a large directory: made, counted, listed while it shrinks': `
