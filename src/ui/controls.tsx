@@ -20,9 +20,9 @@ export function GuestControls({ lab }: { lab: Lab }) {
       <button
         type="button"
         class="tool"
-        disabled={!isOff && !isRunning}
+        disabled={!isOff && !isRunning && stage !== 'failed'}
         title={isOff ? 'Boot the guest again' : 'Reset the guest at once, as the button on a machine does'}
-        onClick={() => lab.restart()}
+        onClick={() => (stage === 'failed' ? void lab.start() : lab.restart())}
       >
         <Icon name={isOff ? 'power' : 'restart'} />
         {isOff ? 'Power on' : 'Restart'}

@@ -22,6 +22,10 @@ const NO_COUNTERS: Counters = {
 
 /** What the terminals show. */
 export interface Screens {
+  /** A new worker: what they show is of no guest any more. */
+  clear(): void;
+  /** The guest starts again: modes that a program of before has set are undone, what it printed stays. */
+  rebooted(): void;
   console(bytes: Uint8Array): void;
   serial(bytes: Uint8Array): void;
 }
@@ -44,6 +48,8 @@ export class Lab {
   readonly warning = signal<Failure | undefined>(undefined);
   /** Whether the guest ran since the last start(), so that its terminal may say something. */
   readonly booted = signal(false);
+  /** Whether it got as far as its shell. */
+  readonly wasReady = signal(false);
   readonly counters = signal<Counters>(NO_COUNTERS);
   readonly persistence = signal<Persistence>({ persisted: undefined, asked: 'no' });
   readonly log = new LogModel((ordinal) => this.post({ type: 'log-ack', seq: ordinal }));
@@ -70,6 +76,8 @@ export class Lab {
     this.warning.value = undefined;
     this.detail.value = '';
     this.booted.value = false;
+    this.wasReady.value = false;
+    this.screens?.clear();
     this.stage.value = 'loading';
     this.counters.value = NO_COUNTERS;
     this.log.restart();
@@ -189,6 +197,8 @@ export class Lab {
   private stageChanged(stage: Stage, detail: string): void {
     if (stage === 'rebooting' || stage === 'powered-off' || stage === 'stopped') this.log.guestEnded();
     this.booted.value ||= stage === 'booting';
+    this.wasReady.value ||= stage === 'ready';
+    if (stage === 'rebooting') this.screens?.rebooted();
     this.stage.value = stage;
     this.detail.value = detail;
   }

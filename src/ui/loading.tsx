@@ -18,8 +18,8 @@ const HEADINGS: Partial<Record<LabStage, string>> = {
   mounted: 'Starting the shell',
 };
 
-/** Whether the guest is not there yet. */
-export const isLoading = (stage: LabStage): boolean => HEADINGS[stage] !== undefined;
+/** Whether the guest is not there yet, and was not before: a terminal with something on it is not covered. */
+export const isLoading = (lab: Lab): boolean => HEADINGS[lab.stage.value] !== undefined && !lab.wasReady.value;
 
 function Bar({ files, downloading }: { files: readonly FileProgress[]; downloading: boolean }) {
   const loaded = files.reduce((sum, file) => sum + file.loaded, 0);
@@ -51,8 +51,8 @@ function Files({ files }: { files: readonly FileProgress[] }) {
         {files.map((file) => (
           <tr key={file.title} data-state={file.state}>
             <th scope="row">{file.title}</th>
-            <td>{formatBytes(file.loaded)}</td>
-            <td>of {formatBytes(file.size)}</td>
+            {/* One text: of two, the second would jump when the first gets longer. */}
+            <td>{`${formatBytes(file.loaded)} of ${formatBytes(file.size)}`}</td>
             <td>{STATE_WORDS[file.state]}</td>
           </tr>
         ))}
@@ -63,13 +63,12 @@ function Files({ files }: { files: readonly FileProgress[] }) {
 
 export function Loading({ lab }: { lab: Lab }) {
   const stage = lab.stage.value;
-  const heading = HEADINGS[stage];
-  if (heading === undefined) return null;
+  if (!isLoading(lab)) return null;
   const now = STEPS.findIndex((step) => step.stage === (stage === 'rebooting' ? 'booting' : stage));
   return (
     <div class="cover">
       <section class="card" aria-label="Loading">
-        <h2 aria-live="polite">{heading}</h2>
+        <h2 aria-live="polite">{HEADINGS[stage]}</h2>
         <Bar files={lab.files.value} downloading={stage === 'loading'} />
         <ol class="steps">
           {STEPS.map(({ stage: step, label }, index) => (

@@ -2,7 +2,7 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { type Failure, failureText } from './failures.ts';
 import { Icon } from './icons.tsx';
-import type { Lab } from './lab-client.ts';
+import type { Lab, LabStage } from './lab-client.ts';
 
 export function FailureCard({ lab, failure }: { lab: Lab; failure: Failure }) {
   const hidden = useSignal(false);
@@ -41,6 +41,38 @@ export function FailureCard({ lab, failure }: { lab: Lab; failure: Failure }) {
           </code>
         </details>
       </section>
+    </div>
+  );
+}
+
+const STRIPS: Partial<Record<LabStage, string>> = {
+  rebooting: 'The guest reboots',
+  booting: 'The guest boots',
+  mounted: 'The guest boots',
+  'powered-off': 'The guest is powered off',
+  stopped: 'The guest stopped',
+};
+
+/** Below a terminal that has something on it: that its guest is not running, and the way to change that. */
+export function StageStrip({ lab }: { lab: Lab }) {
+  const stage = lab.stage.value;
+  const words = STRIPS[stage];
+  if (words === undefined || !lab.wasReady.value) return null;
+  const isOff = stage === 'powered-off' || stage === 'stopped';
+  const detail = lab.detail.value;
+  return (
+    <div class="strip" role="status">
+      <span>
+        {words}
+        {stage === 'stopped' && detail !== '' && `: ${detail}`}
+        {isOff ? '.' : '…'}
+      </span>
+      {isOff && (
+        <button type="button" class="primary" onClick={() => lab.restart()}>
+          <Icon name="power" />
+          Power on
+        </button>
+      )}
     </div>
   );
 }

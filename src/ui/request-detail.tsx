@@ -47,7 +47,7 @@ function Message({ title, fields, bytes, size, width }: MessageProps) {
   };
   return (
     // biome-ignore lint/a11y/useKeyWithMouseEvents: rows mark when they get the focus; hovering is for the bytes too
-    <section class="message" aria-label={title} onMouseOver={mark} onMouseLeave={mark} onFocusOut={mark}>
+    <section class="message" aria-label={title} onMouseOver={mark} onMouseLeave={mark}>
       <h3>
         {title} <span class="size">{size === bytes.length ? `${size} B` : `${bytes.length} of ${size} B kept`}</span>
       </h3>

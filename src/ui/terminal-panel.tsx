@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { Icon } from './icons.tsx';
 import type { Lab } from './lab-client.ts';
 import { isLoading, Loading } from './loading.tsx';
-import { FailureCard } from './notices.tsx';
+import { FailureCard, StageStrip } from './notices.tsx';
 import { clipboardText, Screen } from './terminal.ts';
 import { isDark } from './theme.ts';
 
@@ -34,6 +34,11 @@ function openScreens(lab: Lab, terminal: HTMLElement, boot: HTMLElement, onSelec
   lab.attach({
     console: (bytes) => screens.terminal.write(bytes),
     serial: (bytes) => screens.boot.write(bytes),
+    clear: () => {
+      screens.terminal.clear();
+      screens.boot.clear();
+    },
+    rebooted: () => screens.terminal.undoModes(),
   });
   return screens;
 }
@@ -152,7 +157,8 @@ export function TerminalPanel({ lab }: { lab: Lab }) {
           role="tabpanel"
           aria-labelledby="tab-terminal"
         >
-          <div class="xterm-host" inert={isLoading(lab.stage.value)} ref={terminalElement} />
+          <div class="xterm-host" inert={isLoading(lab)} ref={terminalElement} />
+          <StageStrip lab={lab} />
           {failure === undefined ? (
             <Loading lab={lab} />
           ) : (

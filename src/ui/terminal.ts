@@ -112,6 +112,11 @@ export class Screen {
     this.terminal.reset();
   }
 
+  /** Back from the alternate screen, and a soft reset (DECSTR). */
+  undoModes(): void {
+    this.terminal.write('\x1b[?1049l\x1b[!p\r\n');
+  }
+
   async copy(): Promise<void> {
     await copyText(this.terminal.getSelection());
     this.terminal.focus();
