@@ -400,6 +400,8 @@ if [ ! -e "$image/manifest.json" ]; then
     copyright=$(unpack "$name")/usr/share/doc/$name/copyright
     [ -e "$copyright" ] && cp "$copyright" "$work/image/LICENSES/$name"
   done
+  # The copyright files name the licences; these are their texts.
+  cp /usr/share/common-licenses/{GPL-2,GPL-3,LGPL-2.1,LGPL-3} "$work/image/LICENSES/"
   sources > "$work/image/SOURCES.md"
   manifest > "$work/image/manifest.json"
   rm -rf "$image"
