@@ -149,7 +149,9 @@ export class Emulator {
   }
 
   resize(cols: number, rows: number): void {
-    this.v86?.bus.send('virtio-console0-resize', [cols, rows]);
+    // v86 writes the second number first, as Linux once read it. The specification has cols first (VirtIO 1.3 5.3.6.2),
+    // and so has the guest's kernel (drivers/char/virtio_console.c handle_control_message).
+    this.v86?.bus.send('virtio-console0-resize', [rows, cols]);
   }
 
   ctrlAltDel(): void {
