@@ -64,19 +64,27 @@ export class MockRam implements Memory {
   /** Whether nothing was written around RAM. */
   get intact(): boolean {
     const { whole } = this;
-    const isCanary = (byte: number) => byte === CANARY;
-    return whole.subarray(0, GUARD).every(isCanary) && whole.subarray(whole.length - GUARD).every(isCanary);
+    for (let at = 0; at < GUARD; at++) {
+      if (whole[at] !== CANARY || whole[whole.length - 1 - at] !== CANARY) return false;
+    }
+    return true;
   }
 
-  /** Offsets of bytes that differ from `before` and that written() was not told of. */
+  /** Offsets of bytes that differ from `before`. */
+  changed(before: Uint8Array): number[] {
+    const { bytes } = this;
+    const found: number[] = [];
+    for (let at = 0; at < before.length; at++) if (bytes[at] !== before[at]) found.push(at);
+    return found;
+  }
+
+  /** Of those, the ones that written() was not told of. */
   unreported(before: Uint8Array): number[] {
+    const changed = this.changed(before);
+    if (changed.length === 0) return changed;
     const told = new Uint8Array(this.bytes.length);
     for (let i = 0; i < this.ranges.length; i += 2) told.fill(1, this.ranges[i], this.ranges[i + 1]);
-    const found: number[] = [];
-    for (let at = 0; at < before.length; at++) {
-      if (this.bytes[at] !== before[at] && told[at] === 0) found.push(at);
-    }
-    return found;
+    return changed.filter((at) => told[at] === 0);
   }
 }
 
@@ -148,7 +156,7 @@ export class MockDriver {
   readonly queues: MockQueue[] = [];
   private top = 4096;
 
-  constructor(device: Pluggable, ramSize = 1 << 20) {
+  constructor(device: Pluggable, ramSize = 1 << 18) {
     this.bus = new MockBus(ramSize);
     this.pci = device.pci;
     device.attach(this.bus);
