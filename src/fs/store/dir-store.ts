@@ -88,6 +88,8 @@ export class DirStore implements Store {
   private readonly records = new Map<string, Place>();
   private readonly chunks = new Map<number, Map<number, Place>>();
   private live = 0;
+  /** The flush of the last strict commit. */
+  private flushing: Promise<void> | undefined;
 
   constructor(folder: string, options: { garbageLimit?: number } = {}) {
     this.folder = folder;
@@ -223,7 +225,10 @@ export class DirStore implements Store {
     const start = this.end;
     try {
       const written = writeFrame(fd, start, index, payload, strict);
-      if (strict) await flush(fd);
+      if (strict) {
+        this.flushing = flush(fd);
+        await this.flushing;
+      }
       this.apply(index, written.payload);
       this.end = written.end;
     } catch (error) {
@@ -282,6 +287,8 @@ export class DirStore implements Store {
   }
 
   async close(): Promise<void> {
+    // A commit that fails has its own rejection; here only the end of its use of the file counts.
+    await this.flushing?.catch(() => {});
     if (this.fd !== undefined) closeSync(this.fd);
     this.fd = undefined;
     this.lock.release();

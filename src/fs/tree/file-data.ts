@@ -54,14 +54,23 @@ export class FileData {
   private readonly behind: WriteBehind;
   private readonly chunkSize: number;
   private readonly zeros: Uint8Array<ArrayBuffer>;
+  /** Stamps an inode whose content has changed, in the same turn, so that no commit comes between. */
+  private readonly modified: (inode: Inode) => void;
   /** Chunks that were cut while they were not in memory: loaded before the next commit, which has to write them. */
   private readonly cuts = new Set<Chunk>();
 
-  constructor(store: Store, cache: ChunkCache, behind: WriteBehind, chunkSize: number) {
+  constructor(
+    store: Store,
+    cache: ChunkCache,
+    behind: WriteBehind,
+    chunkSize: number,
+    modified: (inode: Inode) => void,
+  ) {
     this.store = store;
     this.cache = cache;
     this.behind = behind;
     this.chunkSize = chunkSize;
+    this.modified = modified;
     this.zeros = new Uint8Array(chunkSize);
   }
 
@@ -119,6 +128,7 @@ export class FileData {
     const room = this.behind.room();
     if (!room && this.ready(inode, offset, end)) {
       this.put(inode, offset, end, source);
+      this.cache.trim();
       return;
     }
     return this.writeLater(inode, offset, end, new Payload(source, length));
@@ -134,6 +144,7 @@ export class FileData {
       if (ready) return;
     }
     this.put(inode, offset, end, payload);
+    this.cache.trim();
   }
 
   /** Whether no chunk of the range has to be loaded before it is written. */
@@ -148,6 +159,7 @@ export class FileData {
     return true;
   }
 
+  /** INVARIANT: the range is ready, and stays so until this returns: nothing is let go of here. */
   private put(inode: Inode, offset: number, end: number, source: Source): void {
     const { chunkSize } = this;
     if (end > inode.size) inode.size = end;
@@ -162,7 +174,7 @@ export class FileData {
       within = 0;
     }
     this.count(inode);
-    this.cache.trim();
+    this.modified(inode);
   }
 
   /** A resident chunk with room for `length` bytes, made where there is none. */
@@ -256,40 +268,43 @@ export class FileData {
     if (length <= 0 || offset < 0) throw new PosixError('EINVAL');
     const end = offset + length;
     if (end > FILE_SIZE_MAX) throw new PosixError('EFBIG');
-    const zeroEnd = Math.min(end, inode.size);
-    const later = how !== 0 && offset < zeroEnd ? this.zero(inode, offset, zeroEnd) : undefined;
+    const edges = how === 0 ? [] : this.edges(inode, offset, Math.min(end, inode.size));
+    if (edges.every(([from, to]) => this.ready(inode, from, to))) return this.allocate(inode, how, keep, offset, end);
+    return this.allocateLater(inode, edges, () => this.fallocate(inode, mode, offset, length));
+  }
+
+  private allocate(inode: Inode, how: number, keep: boolean, offset: number, end: number): void {
+    if (how !== 0) this.zero(inode, offset, Math.min(end, inode.size));
     if (!keep && end > inode.size) this.truncate(inode, end);
-    return later;
+    this.modified(inode);
+    this.cache.trim();
   }
 
-  /** Makes a range zero; whole chunks of it are freed. A promise where a chunk has to be loaded for it. */
-  private zero(inode: Inode, offset: number, end: number): void | Promise<void> {
-    const { chunkSize } = this;
-    const first = Math.ceil(offset / chunkSize);
-    const last = Math.floor(end / chunkSize);
-    const edges: [number, number][] =
-      first > last
-        ? [[offset, end]]
-        : [
-            [offset, first * chunkSize],
-            [last * chunkSize, end],
-          ];
-    const parts = edges.filter(([from, to]) => from < to && inode.runs?.has(Math.floor(from / chunkSize)));
-    if (!parts.every(([from, to]) => this.ready(inode, from, to))) return this.zeroLater(inode, offset, end, parts);
-    if (first < last) this.dropChunks(inode, first, last);
-    for (const [from, to] of parts) {
-      this.put(inode, from, to, { copyTo: (target) => target.fill(0) });
-    }
-  }
-
-  private async zeroLater(inode: Inode, offset: number, end: number, parts: [number, number][]): Promise<void> {
+  private async allocateLater(inode: Inode, edges: [number, number][], again: () => void | Promise<void>): Promise<void> {
     const pinned: Chunk[] = [];
     try {
-      for (const [from, to] of parts) pinned.push(...(await this.load(inode, from, to)));
-      await this.zero(inode, offset, end);
+      for (const [from, to] of edges) pinned.push(...(await this.load(inode, from, to)));
+      await again();
     } finally {
       this.unpin(pinned);
     }
+  }
+
+  /** The parts of a range that are no whole chunks, where something is allocated. */
+  private edges(inode: Inode, offset: number, end: number): [number, number][] {
+    const { chunkSize } = this;
+    const first = Math.ceil(offset / chunkSize) * chunkSize;
+    const last = Math.floor(end / chunkSize) * chunkSize;
+    const parts: [number, number][] = first > last ? [[offset, end]] : [[offset, first], [last, end]];
+    return parts.filter(([from, to]) => from < to && inode.runs?.has(Math.floor(from / chunkSize)));
+  }
+
+  /** Makes a range zero, whose edges are in memory; whole chunks of it are freed. */
+  private zero(inode: Inode, offset: number, end: number): void {
+    const { chunkSize } = this;
+    const edges = this.edges(inode, offset, end);
+    this.dropChunks(inode, Math.ceil(offset / chunkSize), Math.floor(end / chunkSize));
+    for (const [from, to] of edges) this.put(inode, from, to, { copyTo: (target) => target.fill(0) });
   }
 
   /** Where the next data or hole begins at or behind `offset`. ENXIO behind the end, and for data where none follows. */

@@ -123,7 +123,7 @@ export class Tree {
       onFailure: options.onCommitFailure ?? (() => {}),
     });
     this.behind.operation = this.superblock.operation;
-    this.data = new FileData(store, this.cache, this.behind, this.chunkSize);
+    this.data = new FileData(store, this.cache, this.behind, this.chunkSize, (inode) => this.modified(inode));
     this.namespace = new Namespace(this.table, this.behind, this.data, this.paths, this.clock);
     this.root = this.table.get(ROOT_INO) ?? this.makeRoot();
     if (image.superblock) this.settle();
@@ -293,16 +293,14 @@ export class Tree {
    */
   write(inode: Inode, offset: number, length: number, source: Source): void | Promise<void> {
     const later = this.data.write(this.file(inode), offset, length, source);
-    if (later) return this.finish(inode, later);
-    if (length > 0) this.modified(inode);
+    if (later) return this.keep(inode, later);
   }
 
-  /** Keeps the inode until the promise is settled, and stamps it then. */
-  private async finish(inode: Inode, later: Promise<void>): Promise<void> {
+  /** Keeps the inode until the promise is settled. */
+  private async keep(inode: Inode, later: Promise<void>): Promise<void> {
     this.hold(inode);
     try {
       await later;
-      this.modified(inode);
     } finally {
       this.drop(inode);
     }
@@ -321,8 +319,7 @@ export class Tree {
    */
   fallocate(inode: Inode, mode: number, offset: number, length: number): void | Promise<void> {
     const later = this.data.fallocate(this.file(inode), mode, offset, length);
-    if (later) return this.finish(inode, later);
-    this.modified(inode);
+    if (later) return this.keep(inode, later);
   }
 
   /** Where data (3) or a hole (4) begins at or behind `offset`. ENXIO, EINVAL. */
