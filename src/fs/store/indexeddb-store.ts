@@ -45,6 +45,11 @@ function outcome(transaction: IDBTransaction): Promise<void> {
   });
 }
 
+/** For a request whose failure aborts its transaction: the transaction's outcome has the reason. */
+function told(request: Promise<unknown>): void {
+  request.catch(() => {});
+}
+
 function storeError(error: unknown, what: string): StoreError {
   if (error instanceof StoreError) return error;
   const name = (error as Error | null)?.name ?? '';
@@ -201,19 +206,17 @@ export class IndexedDbStore implements Store {
     const use = within(store);
     let fenced = false;
     try {
-      const requests: Promise<unknown>[] = [
+      told(
         get<string>(OWNER, use).then((owner) => {
           if (owner === this.owner) return;
           fenced = true;
           transaction.abort();
         }),
-        delMany(batch.removals, use),
-      ];
+      );
+      told(delMany(batch.removals, use));
       for (const { ino, from, to } of batch.drops) store.delete(IDBKeyRange.bound([ino, from], [ino, to], false, true));
       const chunks = batch.chunks.map(({ ino, index, bytes }): [IDBValidKey, unknown] => [[ino, index], bytes]);
-      requests.push(setMany([...batch.puts, ...chunks, [SUPERBLOCK, batch.superblock]], use));
-      // Whatever fails aborts the transaction, and its outcome has the reason.
-      for (const request of requests) request.catch(() => {});
+      told(setMany([...batch.puts, ...chunks, [SUPERBLOCK, batch.superblock]], use));
     } catch (error) {
       transaction.abort();
       await done.catch(() => {});
