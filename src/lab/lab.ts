@@ -5,6 +5,7 @@ import { bytesToString } from '../base/iov.ts';
 import { attachToV86, type V86Attachment } from '../device/v86-bus.ts';
 import type { DeviceObserver } from '../device/virtio-device.ts';
 import { VirtioFsDevice } from '../device/virtio-fs.ts';
+import type { Negotiated } from '../fs/fuse/negotiate.ts';
 import { policyOf } from '../fs/fuse/policy.ts';
 import { type Answered, FuseServer } from '../fs/fuse/server.ts';
 import type { Tree } from '../fs/tree/tree.ts';
@@ -70,6 +71,8 @@ export class Lab {
   /** The device's session with a guest began (INIT was answered). */
   readonly sessions = new Emitter<void>();
 
+  /** What the first session agreed on, once there was one. */
+  negotiated: Negotiated | undefined;
   /** The last stage. */
   stage: StageChange = { stage: 'stopped' };
   private readonly options: MachineOptions;
@@ -236,6 +239,7 @@ export class Lab {
     if (open === this.sessionOpen) return;
     this.sessionOpen = open;
     if (open) {
+      this.negotiated ??= this.server.session.negotiated;
       this.sessions.emit();
       if (this.stage.stage === 'booting') this.change('mounted');
     }

@@ -21,15 +21,14 @@ class Cut {
   }
 }
 
-/** Writes bytes and resolves when they are out: a pipe may be slower than the guest. */
-function write(stream: NodeJS.WriteStream, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => stream.write(bytes, (error) => (error ? reject(error) : resolve())));
-}
+/** Resolves when everything that was written is out: a pipe may be slower than the guest. */
+const written = (stream: NodeJS.WriteStream): Promise<void> =>
+  new Promise((resolve) => stream.write('', () => resolve()));
 
 async function main(words: string[]): Promise<number> {
   const options = parseCommandLine(words);
   if (options === 'help') {
-    await write(process.stdout, Buffer.from(USAGE));
+    process.stdout.write(USAGE);
     return 0;
   }
   // Read before the guest boots, so that a wrong name costs nothing.
@@ -55,6 +54,8 @@ async function withinLimits(
   const onTerminate = (): void => cutOff(new Cut(143));
   process.once('SIGINT', onInterrupt);
   process.once('SIGTERM', onTerminate);
+  // Whoever read our output is gone: as a program that SIGPIPE ends.
+  process.stdout.on('error', () => cutOff(new Cut(141)));
   try {
     return await body(cut);
   } catch (error) {
@@ -107,13 +108,14 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
 }
 
 function logHeader(options: GuestOptions, machine: GuestMachine, digest: string): Record<string, unknown> {
-  const { minor, flags, flags2, maxReadahead } = machine.server.session.negotiated;
+  const { negotiated } = machine.lab;
   return {
     cache: options.cache,
     writeback: options.writeback,
     tag: options.tag,
     policy: machine.server.session.policy,
-    negotiated: { major: 7, minor, flags, flags2, max_readahead: maxReadahead },
+    // Absent where the guest never mounted.
+    ...(negotiated === undefined ? {} : { negotiated: { major: 7, ...negotiated } }),
     timeOrigin: performance.timeOrigin,
     tree: digest,
     ...(options.load === undefined ? {} : { load: options.load }),
@@ -128,12 +130,9 @@ async function perform(
 ): Promise<number> {
   const { task } = options;
   if (task.do === 'until') {
-    let last = Promise.resolve();
-    machine.lab.serial.on((bytes) => {
-      last = write(process.stdout, bytes);
-    });
+    machine.lab.serial.on((bytes) => void process.stdout.write(bytes));
     await machine.waitForSerial(task.pattern);
-    await last;
+    await written(process.stdout);
     return 0;
   }
   const failed = new Promise<never>((_, reject) => {
@@ -146,10 +145,8 @@ async function perform(
 }
 
 async function commands(script: Uint8Array, machine: GuestMachine): Promise<number> {
-  let last = Promise.resolve();
-  const onOutput = (stream: 1 | 2, bytes: Uint8Array): void => {
-    last = write(stream === 1 ? process.stdout : process.stderr, bytes);
-  };
+  const onOutput = (stream: 1 | 2, bytes: Uint8Array): void =>
+    void (stream === 1 ? process.stdout : process.stderr).write(bytes);
   // A script that is longer than an argument may be, or names its interpreter, has to be a file.
   const asFile = script.length > MAX_SCRIPT || (script[0] === 0x23 && script[1] === 0x21);
   if (asFile) {
@@ -159,7 +156,7 @@ async function commands(script: Uint8Array, machine: GuestMachine): Promise<numb
     script = Buffer.from(run);
   }
   const { status } = await machine.lab.run(script, { onOutput }).done;
-  await last;
+  await Promise.all([written(process.stdout), written(process.stderr)]);
   return status;
 }
 

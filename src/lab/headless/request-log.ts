@@ -9,6 +9,8 @@ import { bytesAsText } from './byte-names.ts';
 export const LOG_SCHEMA = 1;
 
 const HEADER_BYTES = 40;
+/** Fields of the kernel's structs that only fill them. */
+const FILLERS = new Set(['padding', 'dummy', 'unused', 'spare', 'reserved']);
 
 /** The first line, without its schema number. */
 export type LogHeader = Record<string, unknown>;
@@ -87,7 +89,7 @@ function add(target: { [name: string]: Json }, name: string, value: Json, list =
 
 function scalar(field: Field, req: Uint8Array): Json | undefined {
   const { value } = field;
-  if (value === '' || /^\d+ B$/.test(value) || field.name === 'padding') return undefined;
+  if (value === '' || /^\d+ B$/.test(value) || FILLERS.has(field.name)) return undefined;
   if (value.startsWith('"')) {
     const bytes = req.subarray(field.at, field.at + field.length);
     const nul = bytes.indexOf(0);
