@@ -84,8 +84,8 @@ export class Emulator {
         wasm_fn: async (imports: WebAssembly.Imports) => {
           try {
             // v86 prints what it dies of; it is for whoever is told of the crash.
-            (imports['env'] as Record<string, unknown>)['console_log_from_wasm'] = (at: number, length: number) => {
-              const memory = exports['memory'] as WebAssembly.Memory;
+            (imports.env as Record<string, unknown>).console_log_from_wasm = (at: number, length: number) => {
+              const memory = exports.memory as WebAssembly.Memory;
               self.lastWords = new TextDecoder().decode(new Uint8Array(memory.buffer, at >>> 0, length >>> 0));
             };
             const { exports } = await WebAssembly.instantiate(image.wasm, imports);

@@ -1,6 +1,7 @@
 // The composition root: emulator, device, server, tree, log and control channel, put together without a page.
-import type { Exchange } from '../base/exchange.ts';
+
 import { Emitter } from '../base/emitter.ts';
+import type { Exchange } from '../base/exchange.ts';
 import { bytesToString } from '../base/iov.ts';
 import { attachToV86, type V86Attachment } from '../device/v86-bus.ts';
 import type { DeviceObserver } from '../device/virtio-device.ts';
@@ -12,8 +13,8 @@ import type { Tree } from '../fs/tree/tree.ts';
 import { Agent, type Job, type RunOptions } from './agent.ts';
 import { Emulator, type Ending, type MachineImage, type P9FileSystem } from './emulator.ts';
 import type { CacheMode, Counters, FailureCode, ProcessName, Stage } from './messages.ts';
+import { type RecordLimits, RecordLog } from './record-log.ts';
 import { Recorder } from './recorder.ts';
-import { RecordLog, type RecordLimits } from './record-log.ts';
 
 export interface MachineOptions {
   image: MachineImage;
@@ -111,7 +112,11 @@ export class Lab {
       reset: () => recorder.reset(),
       broken: (reason) => this.fail('device-broken', `The guest's virtio ring is broken: ${reason}.`),
     };
-    this.device = new VirtioFsDevice({ tag: bytesToString(new TextEncoder().encode(options.tag)), handler: this.server, observer });
+    this.device = new VirtioFsDevice({
+      tag: bytesToString(new TextEncoder().encode(options.tag)),
+      handler: this.server,
+      observer,
+    });
     this.agent = new Agent((bytes) => this.emulator?.sendControl(bytes), {
       onHello: () => {
         this.setTime();
@@ -124,10 +129,8 @@ export class Lab {
       onProcess: (pid, name) => this.name(pid, name),
       onFork: (parent, child) => this.name(child, this.names.get(parent) ?? ''),
       onProcessExit: (pid) => void this.names.delete(pid),
-      onPromptBegin: (shell, text) =>
-        this.commands.emit({ event: 'begin', shell, text, seq: this.recorder.nextSeq }),
-      onPromptEnd: (shell, status) =>
-        this.commands.emit({ event: 'end', shell, status, seq: this.recorder.nextSeq }),
+      onPromptBegin: (shell, text) => this.commands.emit({ event: 'begin', shell, text, seq: this.recorder.nextSeq }),
+      onPromptEnd: (shell, status) => this.commands.emit({ event: 'end', shell, status, seq: this.recorder.nextSeq }),
     });
   }
 

@@ -29,7 +29,14 @@ function setUp() {
     const bytes = encode({
       ...{ flags: 0, seq: ++seq, queue: 1, head: 0, opcode: 1, unique: 2, nodeid: 1, pid: 0, uid: 0, gid: 0, error: 0 },
       ...{ insize: 40, outsize: 16, nlookup: 0, available: 0, taken: 0, answered: 0, used: 0, availIndex: 0 },
-      ...{ usedIndex: 0, path: undefined, req: new Uint8Array(40), res: new Uint8Array(16), readable: [], writable: [] },
+      ...{
+        usedIndex: 0,
+        path: undefined,
+        req: new Uint8Array(40),
+        res: new Uint8Array(16),
+        readable: [],
+        writable: [],
+      },
     });
     log.reserve(bytes.length);
     log.views.bytes.set(bytes, log.at);
@@ -81,7 +88,9 @@ describe('outbox', () => {
     outbox.flushCounters();
     request(0, 500);
     outbox.flushCounters();
-    const rates = posted.flatMap((m) => (m.type === 'counters' ? [[m.counters.requests, m.counters.requestsPerSecond]] : []));
+    const rates = posted.flatMap((m) =>
+      m.type === 'counters' ? [[m.counters.requests, m.counters.requestsPerSecond]] : [],
+    );
     expect(rates).toEqual([
       [0, 0],
       [50, 100],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encode, recordOffsets, decodeHeader } from './record.ts';
+import { decodeHeader, encode, recordOffsets } from './record.ts';
 import { RecordLog } from './record-log.ts';
 
 const bare = {

@@ -70,8 +70,7 @@ export class RecordLog {
         this.current = new Segment(0, this.nextOrdinal);
         this.onFull?.();
       }
-      current =
-        size <= SEGMENT && this.spare !== undefined ? this.spare : new Segment(Math.max(SEGMENT, size), 0);
+      current = size <= SEGMENT && this.spare !== undefined ? this.spare : new Segment(Math.max(SEGMENT, size), 0);
       this.spare = undefined;
       current.first = this.nextOrdinal;
       this.current = current;

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decode, decodeHeader, decodePath, encode, HEADER_SIZE, RecordAt, RecordFlag, recordOffsets } from './record.ts';
+import {
+  decode,
+  decodeHeader,
+  decodePath,
+  encode,
+  HEADER_SIZE,
+  RecordAt,
+  RecordFlag,
+  recordOffsets,
+} from './record.ts';
 
 const u32 = fc.nat(0xffffffff);
 const u16 = fc.nat(0xffff);
@@ -38,8 +47,8 @@ const record = fc.record({
 
 const plain = (value: Record<string, unknown>) => ({
   ...value,
-  req: [...(value['req'] as Uint8Array)],
-  res: [...(value['res'] as Uint8Array)],
+  req: [...(value.req as Uint8Array)],
+  res: [...(value.res as Uint8Array)],
 });
 
 describe('log record', () => {
@@ -52,14 +61,21 @@ describe('log record', () => {
         expect(offsets.length).toBe(records.length);
         offsets.forEach((at, i) => {
           const written = records[i] as (typeof records)[number];
-          const { size, flags, reqLength, resLength, pathLength, readableSpans, writableSpans, ...read } = decode(view, at);
+          const { size, flags, reqLength, resLength, pathLength, readableSpans, writableSpans, ...read } = decode(
+            view,
+            at,
+          );
           const { flags: wanted, ...rest } = written;
           expect(plain(read)).toEqual(plain(rest));
           expect(size % 8).toBe(0);
           expect(flags & wanted).toBe(wanted);
           expect((flags & RecordFlag.NO_REPLY) !== 0).toBe(written.error === undefined);
           expect(decodePath(view, at)).toBe(written.path);
-          expect([reqLength, resLength, pathLength]).toEqual([written.req.length, written.res.length, written.path?.length ?? 0]);
+          expect([reqLength, resLength, pathLength]).toEqual([
+            written.req.length,
+            written.res.length,
+            written.path?.length ?? 0,
+          ]);
           expect([readableSpans, writableSpans]).toEqual([written.readable.length, written.writable.length]);
         });
       }),

@@ -177,7 +177,9 @@ export function encodeHeader(views: RecordViews, at: number, header: RecordHeade
 }
 
 /** Encodes a whole record into bytes of its own (`size` and the lengths are worked out here). */
-export function encode(record: Omit<LogRecord, 'size' | 'reqLength' | 'resLength' | 'pathLength' | 'readableSpans' | 'writableSpans'>): Uint8Array<ArrayBuffer> {
+export function encode(
+  record: Omit<LogRecord, 'size' | 'reqLength' | 'resLength' | 'pathLength' | 'readableSpans' | 'writableSpans'>,
+): Uint8Array<ArrayBuffer> {
   const path = record.path ?? '';
   const spans = [...record.readable, ...record.writable];
   const header: RecordHeader = {

@@ -6,7 +6,9 @@ const guest = useGuest();
 /** Seconds that the guest's clock is away from ours: 0 where ours lay around the guest's answer. */
 async function drift(): Promise<number> {
   const before = Date.now() / 1000;
-  const { stdout } = await guest().run('cd /; touch /tmp/now; stat -c %Y /tmp/now; : > /mnt/lab/now; stat -c %Y /mnt/lab/now; rm /mnt/lab/now');
+  const { stdout } = await guest().run(
+    'cd /; touch /tmp/now; stat -c %Y /tmp/now; : > /mnt/lab/now; stat -c %Y /mnt/lab/now; rm /mnt/lab/now',
+  );
   const after = Date.now() / 1000;
   const [theirs, server] = stdout.trim().split('\n').map(Number) as [number, number];
   // Stamps are whole seconds, cut off: the moment lies in [stamp, stamp + 1).
@@ -27,7 +29,9 @@ describe("the guest's clock agrees with the host's within a second", () => {
   it(
     'after load',
     async () => {
-      await guest().run('cd /; timeout 8 sh -c "while :; do dd if=/dev/zero of=/tmp/x bs=4k count=500; ls /proc; done" > /dev/null 2>&1; rm -f /tmp/x');
+      await guest().run(
+        'cd /; timeout 8 sh -c "while :; do dd if=/dev/zero of=/tmp/x bs=4k count=500; ls /proc; done" > /dev/null 2>&1; rm -f /tmp/x',
+      );
       expect(await drift()).toBeLessThan(1);
     },
     BOOT_TIMEOUT,

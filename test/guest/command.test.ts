@@ -1,6 +1,16 @@
 // The command as a person runs it: its own process, its standard streams, its status.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +34,9 @@ interface Ended {
 /** Runs the command; `started` is given the process. */
 function guest(words: string[], started?: (child: ChildProcess) => void): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('latin1').on('data', (text: string) => {
@@ -62,7 +74,10 @@ describe('npm run guest', () => {
     'runs a script file, by the interpreter that it names, of any size',
     async () => {
       const script = join(folder, 'script.sh');
-      writeFileSync(script, `#!/bin/bash\n${'# long\n'.repeat(40_000)}[[ $BASH_VERSION ]] && echo bash; kill -TERM $$\n`);
+      writeFileSync(
+        script,
+        `#!/bin/bash\n${'# long\n'.repeat(40_000)}[[ $BASH_VERSION ]] && echo bash; kill -TERM $$\n`,
+      );
       expect(await guest([script])).toEqual({ status: 143, stdout: 'bash\n', stderr: '' });
     },
     BOOT_TIMEOUT,
@@ -110,7 +125,14 @@ describe('npm run guest', () => {
       const found = await guest(['--until', 'init: .*virtio-fs']);
       expect(found).toMatchObject({ status: 0, stderr: '' });
       expect(found.stdout).toMatch(/init: .*virtio-fs/);
-      const ended = await guest(['--until', 'never this', '--append', 'panic=-1 reboot=f rdinit=/none init=/none', '--timeout', '25']);
+      const ended = await guest([
+        '--until',
+        'never this',
+        '--append',
+        'panic=-1 reboot=f rdinit=/none init=/none',
+        '--timeout',
+        '25',
+      ]);
       expect(ended.status).toBe(124);
       expect(ended.stdout).toContain('Kernel panic');
     },
@@ -130,9 +152,16 @@ describe('npm run guest', () => {
       truncateSync(join(from, 'sparse'), 10_000_000);
       utimesSync(join(from, 'a'), 1_000_000_000, 981_173_106.25);
       const log = join(folder, 'load.jsonl');
-      const ended = await guest(['--load', from, '--log', log, '-c', `
+      const ended = await guest([
+        '--load',
+        from,
+        '--log',
+        log,
+        '-c',
+        `
         find . | sort | od -c; stat -c '%a %h %s %Y' a sub/hard; cat sub/link; [ a -ef sub/hard ] && echo same
-        stat -c '%y' a; stat -c '%s' sparse; [ $(stat -c %b sparse) -lt 8 ] && echo hole; rm -r ./*; ls -A`]);
+        stat -c '%y' a; stat -c '%s' sparse; [ $(stat -c %b sparse) -lt 8 ] && echo hole; rm -r ./*; ls -A`,
+      ]);
       expect(ended).toMatchObject({ status: 0, stderr: '' });
       expect(ended.stdout).toContain('640 2 8 981173106\n640 2 8 981173106\ncontent\nsame\n');
       expect(ended.stdout).toContain('04:05:06.250000000');
@@ -148,7 +177,7 @@ describe('npm run guest', () => {
         timeOrigin: expect.any(Number),
       });
       expect(requests[0]).toMatchObject({ seq: 1, op: 'INIT', queue: 1, error: 0 });
-      expect(requests.some((r) => r['path'] === '/b\\xff')).toBe(true);
+      expect(requests.some((r) => r.path === '/b\\xff')).toBe(true);
     },
     BOOT_TIMEOUT,
   );
@@ -167,22 +196,22 @@ describe('npm run guest', () => {
       expect(ended.status).toBe(1);
       const [header, ...requests] = lines(log);
       expect(header).toMatchObject({ schema: 1, tree: 'empty' });
-      const numbers = requests.map((r) => r['seq'] as number).sort((a, b) => a - b);
+      const numbers = requests.map((r) => r.seq as number).sort((a, b) => a - b);
       expect(numbers).toEqual(Array.from({ length: requests.length }, (_, i) => i + 1));
-      const created = requests.filter((r) => r['op'] === 'CREATE' && /^\/f\d+$/.test(r['path'] as string));
+      const created = requests.filter((r) => r.op === 'CREATE' && /^\/f\d+$/.test(r.path as string));
       expect(created.length).toBe(count);
-      expect(created.every((r) => r['nlookup'] === 1 && r['error'] === 0)).toBe(true);
+      expect(created.every((r) => r.nlookup === 1 && r.error === 0)).toBe(true);
       for (const r of requests) {
-        expect(Buffer.from(r['req'] as string, 'base64').length).toBe(r['insize']);
-        expect(Buffer.from(r['res'] as string, 'base64').length).toBe(r['outsize']);
-        expect(r['used']).toBeGreaterThanOrEqual(r['answered'] as number);
-        expect(r['answered']).toBeGreaterThanOrEqual(r['taken'] as number);
-        expect(r['taken']).toBeGreaterThanOrEqual(r['available'] as number);
-        if ((r['op'] as string).includes('FORGET')) expect(r).not.toHaveProperty('error');
+        expect(Buffer.from(r.req as string, 'base64').length).toBe(r.insize);
+        expect(Buffer.from(r.res as string, 'base64').length).toBe(r.outsize);
+        expect(r.used).toBeGreaterThanOrEqual(r.answered as number);
+        expect(r.answered).toBeGreaterThanOrEqual(r.taken as number);
+        expect(r.taken).toBeGreaterThanOrEqual(r.available as number);
+        if ((r.op as string).includes('FORGET')) expect(r).not.toHaveProperty('error');
       }
-      const payload = requests.filter((r) => r['op'] === 'WRITE' && r['path'] === '/big');
-      expect(payload.reduce((sum, r) => sum + ((r['args'] as { size: number }).size), 0)).toBe(3 << 20);
-      expect(requests.some((r) => r['op'] === 'LOOKUP' && r['path'] === '/none')).toBe(true);
+      const payload = requests.filter((r) => r.op === 'WRITE' && r.path === '/big');
+      expect(payload.reduce((sum, r) => sum + (r.args as { size: number }).size, 0)).toBe(3 << 20);
+      expect(requests.some((r) => r.op === 'LOOKUP' && r.path === '/none')).toBe(true);
     },
     BOOT_TIMEOUT,
   );
@@ -191,13 +220,27 @@ describe('npm run guest', () => {
     'keeps the tree in a folder, so that the next run finds it, also under another tag and policy',
     async () => {
       const store = join(folder, 'store');
-      expect(await guest(['--store', store, '-c', 'mkdir d; echo one > d/f; ln -s f d/l; chmod 600 d/f'])).toMatchObject({
+      expect(
+        await guest(['--store', store, '-c', 'mkdir d; echo one > d/f; ln -s f d/l; chmod 600 d/f']),
+      ).toMatchObject({
         status: 0,
       });
-      const again = await guest(['--store', store, '--tag', 'other', '--cache', 'always', '-c', 'cat d/l; stat -c %a d/f; echo two >> d/f; mount | grep /mnt/lab']);
+      const again = await guest([
+        '--store',
+        store,
+        '--tag',
+        'other',
+        '--cache',
+        'always',
+        '-c',
+        'cat d/l; stat -c %a d/f; echo two >> d/f; mount | grep /mnt/lab',
+      ]);
       expect(again).toMatchObject({ status: 0, stderr: '' });
       expect(again.stdout).toMatch(/^one\n600\nother on \/mnt\/lab type virtiofs/);
-      expect(await guest(['--store', store, '--cache', 'never', '-c', 'cat d/f'])).toMatchObject({ status: 0, stdout: 'one\ntwo\n' });
+      expect(await guest(['--store', store, '--cache', 'never', '-c', 'cat d/f'])).toMatchObject({
+        status: 0,
+        stdout: 'one\ntwo\n',
+      });
     },
     BOOT_TIMEOUT,
   );

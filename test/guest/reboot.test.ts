@@ -34,7 +34,9 @@ describe('a reboot is a fresh emulator on the same device and tree', () => {
           for (let i = 1; i <= 3; i++) {
             const line = `round ${i}`;
             wanted += `${line}\n`;
-            expect(await machine.run(`echo '${line}' >> /mnt/lab/file; sync; cat file`)).toMatchObject({ stdout: wanted });
+            expect(await machine.run(`echo '${line}' >> /mnt/lab/file; sync; cat file`)).toMatchObject({
+              stdout: wanted,
+            });
             if (p9) {
               expect(await machine.run(`${P9} && echo '${line}' >> /tmp/9/file; sync; cat /tmp/9/file`)).toMatchObject({
                 stdout: wanted,
@@ -110,7 +112,9 @@ describe('a reboot is a fresh emulator on the same device and tree', () => {
       const machine = await bootGuest();
       try {
         await machine.run('i=0; while [ $i -lt 50 ]; do echo $i > f$i; i=$((i + 1)); done; sync');
-        await reboots(machine, () => machine.run('dd if=/dev/zero of=big bs=1M count=64 & while ! [ -s big ]; do :; done; reboot -f'));
+        await reboots(machine, () =>
+          machine.run('dd if=/dev/zero of=big bs=1M count=64 & while ! [ -s big ]; do :; done; reboot -f'),
+        );
         expect(await machine.run('cat f* | sort -n | tail -n 1')).toMatchObject({ stdout: '49\n' });
         await leaveTree(machine);
         await expectRootAlone(machine);

@@ -9,7 +9,8 @@ describe('what scripts print on the tree is what they print on tmpfs', () => {
     it(
       name,
       async () => {
-        const run = (folder: string) => guest().run(`mkdir -p ${folder}/t && cd ${folder}/t && ( ${script}\n) 2>&1; cd /; rm -rf ${folder}/t`);
+        const run = (folder: string) =>
+          guest().run(`mkdir -p ${folder}/t && cd ${folder}/t && ( ${script}\n) 2>&1; cd /; rm -rf ${folder}/t`);
         const ours = await run('/mnt/lab');
         const theirs = await run('/tmp');
         expect(ours.stdout).toBe(theirs.stdout);
@@ -41,7 +42,8 @@ describe('what scripts print on the tree is what they print on tmpfs', () => {
         find copy -name '*7' -delete; find copy | wc -l
         rm -rf src copy a.tar; ls -A
       `;
-      const run = (folder: string) => guest().run(`mkdir ${folder}/t && cd ${folder}/t && ( ${script} ) 2>&1; cd /; rm -rf ${folder}/t`);
+      const run = (folder: string) =>
+        guest().run(`mkdir ${folder}/t && cd ${folder}/t && ( ${script} ) 2>&1; cd /; rm -rf ${folder}/t`);
       const ours = await run('/mnt/lab');
       const theirs = await run('/tmp');
       expect(ours.stdout).toBe(theirs.stdout);

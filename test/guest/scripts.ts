@@ -3,26 +3,26 @@
 
 export const SCRIPTS: Readonly<Record<string, string>> = {
   'names: every length, spaces, bytes that are no UTF-8, newlines': `
-    for n in a 'with space' '-dash' '"quoted"' "\$(printf 'new\\nline')" "\$(printf 'latin\\377')" "\$(printf 'caf\\303\\251')" '*' '\\'; do
-      echo "\$n" > "./\$n"
+    for n in a 'with space' '-dash' '"quoted"' "$(printf 'new\\nline')" "$(printf 'latin\\377')" "$(printf 'caf\\303\\251')" '*' '\\'; do
+      echo "$n" > "./$n"
     done
     ls -1 | sort | od -c
-    for f in ./*; do cat "\$f"; done | od -c
-    long=\$(printf 'x%.0s' \$(seq 255)); : > "\$long" && ls | grep -c xxx
-    ( : > "y\$long" ); echo \$?
+    for f in ./*; do cat "$f"; done | od -c
+    long=$(printf 'x%.0s' $(seq 255)); : > "$long" && ls | grep -c xxx
+    ( : > "y$long" ); echo $?
     rm -f ./*; ls -A | wc -l
   `,
   'directories: nested, dot entries, not empty, counts of links': `
     mkdir -p a/b/c/d a/e; echo x > a/b/f
     stat -c '%h %F %n' a a/b a/b/c a/b/c/d a/e
-    rmdir a/b 2>&1; echo \$?
+    rmdir a/b 2>&1; echo $?
     rmdir a/b/c/d; stat -c '%h' a/b/c
     ls -a a/b; cd a/b/c; cd ..; pwd | sed 's/.*a/a/'; cd ../..
     mkdir a 2>&1; mkdir f/g 2>&1; mkdir a/b/f/g 2>&1
     rm -r a; ls -A
   `,
   'a directory that is removed while somebody stands in it': `
-    mkdir d; cd d; rmdir ../d; ls -a; ( : > f ); echo \$?; mkdir e 2>&1 | sed 's/.*: //'; cd ..; ls -A
+    mkdir d; cd d; rmdir ../d; ls -a; ( : > f ); echo $?; mkdir e 2>&1 | sed 's/.*: //'; cd ..; ls -A
   `,
   'hard links: counts, same content, the last one gone': `
     echo one > a; ln a b; mkdir d; ln b d/c
@@ -36,7 +36,7 @@ export const SCRIPTS: Readonly<Record<string, string>> = {
     echo content > f; ln -s f l; cat l; readlink l; ln -s /proc/self/cwd/f m; cat m
     ln -s nothing b; cat b 2>&1 | sed 's/.*: //'; echo made > b; cat nothing
     ln -s x y; ln -s y x; cat x 2>&1 | sed 's/.*: //'
-    t=\$(printf 'p%.0s' \$(seq 3000)); ln -s \$t long; readlink long | md5sum; stat -c '%s %F' long l
+    t=$(printf 'p%.0s' $(seq 3000)); ln -s $t long; readlink long | md5sum; stat -c '%s %F' long l
     mkdir d; ln -s d dl; echo in > dl/f; cat d/f; rm dl; ls d
   `,
   'renames: over files, into directories, over open files, into itself': `
@@ -58,13 +58,13 @@ export const SCRIPTS: Readonly<Record<string, string>> = {
     dd if=/dev/zero of=f bs=1 count=1 seek=100000 2>/dev/null; stat -c %s f; truncate -s 5 f; truncate -s 70000 f; md5sum < f
   `,
   'sparse files: holes read zeros, and take no room': `
-    dd if=/dev/zero of=s bs=1 count=0 seek=100000000 2>/dev/null; stat -c %s s; [ \$(stat -c %b s) -lt 100 ] && echo small
+    dd if=/dev/zero of=s bs=1 count=0 seek=100000000 2>/dev/null; stat -c %s s; [ $(stat -c %b s) -lt 100 ] && echo small
     echo middle | dd of=s bs=1 seek=50000000 conv=notrunc 2>/dev/null; dd if=s bs=1 skip=49999996 count=12 2>/dev/null | od -c
-    [ \$(stat -c %b s) -lt 1000 ] && echo small; rm s
+    [ $(stat -c %b s) -lt 1000 ] && echo small; rm s
   `,
   'writing: in the middle, across pages, by small pieces, large': `
     seq 50000 > f; md5sum < f; echo MIDDLE | dd of=f bs=1 seek=65530 conv=notrunc 2>/dev/null; md5sum < f
-    i=0; while [ \$i -lt 300 ]; do echo "line \$i" >> g; i=\$((i + 1)); done; md5sum < g; wc g
+    i=0; while [ $i -lt 300 ]; do echo "line $i" >> g; i=$((i + 1)); done; md5sum < g; wc g
     dd if=/dev/zero bs=1M count=6 2>/dev/null | tr '\\0' 'q' > h; md5sum < h; cat h h > k; stat -c %s k; cmp h k 2>&1 | sed 's/.*EOF/EOF/'
     dd if=k of=m bs=7777 2>/dev/null; cmp k m && echo same
   `,
@@ -81,26 +81,26 @@ export const SCRIPTS: Readonly<Record<string, string>> = {
   'times: set, kept over renames and reads, touched by writes': `
     echo x > f; touch -d '2001-02-03 04:05:06' f; stat -c '%X %Y' f; cat f > /dev/null; mv f g; stat -c %Y g; ln g h; stat -c %Y h
     touch -d '1970-01-01 00:00:01' g; stat -c %Y g; touch -d '2037-12-31 23:59:59' g; stat -c '%Y' g
-    before=\$(date +%s); echo y >> g; after=\$(stat -c %Y g); [ \$after -ge \$before ] && [ \$after -le \$(date +%s) ] && echo now
-    mkdir d; touch -d '2001-01-01 00:00:00' d; stat -c %Y d; : > d/f; [ \$(stat -c %Y d) -ge \$before ] && echo now
-    touch -r h d; [ \$(stat -c %Y d) = \$(stat -c %Y h) ] && echo same
+    before=$(date +%s); echo y >> g; after=$(stat -c %Y g); [ $after -ge $before ] && [ $after -le $(date +%s) ] && echo now
+    mkdir d; touch -d '2001-01-01 00:00:00' d; stat -c %Y d; : > d/f; [ $(stat -c %Y d) -ge $before ] && echo now
+    touch -r h d; [ $(stat -c %Y d) = $(stat -c %Y h) ] && echo same
   `,
   'a large directory: made, counted, listed while it shrinks': `
-    i=0; while [ \$i -lt 1200 ]; do : > file-\$i; i=\$((i + 1)); done
+    i=0; while [ $i -lt 1200 ]; do : > file-$i; i=$((i + 1)); done
     ls | wc -l; ls | sort -V | md5sum; find . -type f -name '*7' | wc -l
-    find . -name 'file-*' | while read -r f; do rm "\$f"; done; ls -A | wc -l
+    find . -name 'file-*' | while read -r f; do rm "$f"; done; ls -A | wc -l
   `,
   'appending from several processes': `
-    for p in 1 2 3 4; do (i=0; while [ \$i -lt 100 ]; do echo "\$p \$i" >> log; i=\$((i + 1)); done) & done; wait
+    for p in 1 2 3 4; do (i=0; while [ $i -lt 100 ]; do echo "$p $i" >> log; i=$((i + 1)); done) & done; wait
     wc -l < log; sort -n log | md5sum; cut -d' ' -f1 log | sort | uniq -c
   `,
   'errors: what is not there, what is something else': `
     cat none 2>&1 | sed 's/.*: //'; : > f; cat f/g 2>&1 | sed 's/.*: //'; ls f/ 2>&1 | sed 's/.*: //'
-    mkdir d; cat d 2>&1 | sed 's/.*: //'; rm d 2>&1 | sed 's/.*: //'; rmdir f 2>&1 | sed 's/.*: //'; ( : > d ) 2>/dev/null; echo \$?
+    mkdir d; cat d 2>&1 | sed 's/.*: //'; rm d 2>&1 | sed 's/.*: //'; rmdir f 2>&1 | sed 's/.*: //'; ( : > d ) 2>/dev/null; echo $?
     rmdir none 2>&1 | sed 's/.*: //'; mv none x 2>&1 | sed 's/.*: //'; ( set -C; echo x > f ) 2>&1 | sed 's/.*: //'
   `,
   'programs run from it, scripts and copies': `
     cp /bin/busybox .; ./busybox echo ran; cmp /bin/busybox busybox && echo same; ln -s busybox wc; printf 'a b\\n' | ./wc -w
-    printf '#!/bin/sh\\necho script \$1\\n' > s; chmod +x s; ./s arg; sed -i s/script/edited/ s; ./s arg; chmod -x s; ./s 2>&1 | sed 's/.*: //'
+    printf '#!/bin/sh\\necho script $1\\n' > s; chmod +x s; ./s arg; sed -i s/script/edited/ s; ./s arg; chmod -x s; ./s 2>&1 | sed 's/.*: //'
   `,
 };

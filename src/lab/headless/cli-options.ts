@@ -34,10 +34,7 @@ Environment
 Status: that of the commands, 124 on timeout, 125 where the guest or the lab failed, 2 for a wrong command line.
 `;
 
-export type Task =
-  | { do: 'commands'; text: string }
-  | { do: 'script'; file: string }
-  | { do: 'until'; pattern: RegExp };
+export type Task = { do: 'commands'; text: string } | { do: 'script'; file: string } | { do: 'until'; pattern: RegExp };
 
 export interface GuestOptions {
   task: Task;

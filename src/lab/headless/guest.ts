@@ -38,10 +38,7 @@ async function main(words: string[]): Promise<number> {
 }
 
 /** Runs `body` until it ends, the time is up, or a signal comes; `cut` rejects then. */
-async function withinLimits(
-  options: GuestOptions,
-  body: (cut: Promise<never>) => Promise<number>,
-): Promise<number> {
+async function withinLimits(options: GuestOptions, body: (cut: Promise<never>) => Promise<number>): Promise<number> {
   let cutOff: (cut: Cut) => void = () => {};
   const cut = new Promise<never>((_, reject) => {
     cutOff = reject;
@@ -123,11 +120,7 @@ function logHeader(options: GuestOptions, machine: GuestMachine, digest: string)
   };
 }
 
-async function perform(
-  options: GuestOptions,
-  script: Uint8Array | undefined,
-  machine: GuestMachine,
-): Promise<number> {
+async function perform(options: GuestOptions, script: Uint8Array | undefined, machine: GuestMachine): Promise<number> {
   const { task } = options;
   if (task.do === 'until') {
     machine.lab.serial.on((bytes) => void process.stdout.write(bytes));
@@ -138,7 +131,10 @@ async function perform(
   const failed = new Promise<never>((_, reject) => {
     machine.lab.failures.on(({ message }) => reject(new MachineEnded(message)));
   });
-  const status = await Promise.race([commands(script ?? Buffer.from((task as { text: string }).text), machine), failed]);
+  const status = await Promise.race([
+    commands(script ?? Buffer.from((task as { text: string }).text), machine),
+    failed,
+  ]);
   const end = await Promise.race([machine.run('cd /; sync'), failed]);
   if (end.status !== 0) throw new MachineEnded(`sync in the guest ended with ${end.status}: ${end.stderr}`);
   return status;
@@ -162,7 +158,10 @@ async function commands(script: Uint8Array, machine: GuestMachine): Promise<numb
 
 function explain(error: unknown): string {
   const expected =
-    error instanceof UsageError || error instanceof GuestGone || error instanceof MachineEnded || error instanceof LoadError;
+    error instanceof UsageError ||
+    error instanceof GuestGone ||
+    error instanceof MachineEnded ||
+    error instanceof LoadError;
   if (expected) return error.message;
   if (error instanceof Error) return 'code' in error ? error.message : (error.stack ?? error.message);
   return String(error);

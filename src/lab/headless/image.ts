@@ -43,7 +43,7 @@ const OWN_KERNEL_CMDLINE = 'console=ttyS0 tsc=reliable mitigations=off';
  * has none. Progress of a build goes to our standard error. Rejects where the build fails.
  */
 export function imageFolder(stock = false): Promise<string> {
-  const given = process.env['VIRTIOFS_LAB_IMAGE'];
+  const given = process.env.VIRTIOFS_LAB_IMAGE;
   if (given !== undefined && given !== '' && !stock) return Promise.resolve(given);
   return new Promise((resolve, reject) => {
     const child = spawn('bash', [buildScript, ...(stock ? ['--stock'] : [])], { stdio: ['ignore', 'pipe', 'inherit'] });

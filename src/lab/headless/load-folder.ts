@@ -87,7 +87,8 @@ class Loader {
     const type = mode & S_IFMT;
     if (type === S_IFDIR) {
       const there = tree.lookup(dir, name);
-      const inside = there !== undefined && (there.mode & S_IFMT) === S_IFDIR ? there : tree.mkdir(dir, name, { mode, ...owner });
+      const inside =
+        there !== undefined && (there.mode & S_IFMT) === S_IFDIR ? there : tree.mkdir(dir, name, { mode, ...owner });
       await this.fill(inside, from, stat);
       return;
     }

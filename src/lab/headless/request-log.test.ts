@@ -23,7 +23,15 @@ function packed<F extends object>(type: Struct<F>, values: Partial<F>): Buffer {
 
 function request(opcode: number, ...parts: (Buffer | string)[]): Uint8Array {
   const body = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)));
-  const header = packed(fuse_in_header, { len: 40 + body.length, opcode, unique: 8, nodeid: 1, uid: 0, gid: 0, pid: 7 });
+  const header = packed(fuse_in_header, {
+    len: 40 + body.length,
+    opcode,
+    unique: 8,
+    nodeid: 1,
+    uid: 0,
+    gid: 0,
+    pid: 7,
+  });
   return Uint8Array.from(Buffer.concat([header, body]));
 }
 
@@ -60,7 +68,7 @@ describe('arguments of a request in the log file', () => {
     const one = (nodeid: number, nlookup: number) => packed(fuse_forget_one, { nodeid, nlookup });
     const head = packed(fuse_batch_forget_in, { count: 2 });
     const args = requestArguments(request(FUSE_OPCODE.FUSE_BATCH_FORGET, head, one(3, 1), one(9, 2)));
-    expect(args['count']).toBe(2);
+    expect(args.count).toBe(2);
     expect(Object.values(args)).toContainEqual([
       { nodeid: 3, nlookup: 1 },
       { nodeid: 9, nlookup: 2 },
