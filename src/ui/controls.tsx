@@ -6,6 +6,16 @@ import type { Lab, LabStage } from './lab-client.ts';
 const OFF: readonly LabStage[] = ['powered-off', 'stopped'];
 const RUNNING: readonly LabStage[] = ['booting', 'mounted', 'ready'];
 
+/** One of two words, in the room of the longer: nothing beside it moves when they change places. */
+function SameWidth({ first, second, isSecond }: { first: string; second: string; isSecond: boolean }) {
+  return (
+    <span class="same-width">
+      <span aria-hidden={isSecond}>{first}</span>
+      <span aria-hidden={!isSecond}>{second}</span>
+    </span>
+  );
+}
+
 export function GuestControls({ lab }: { lab: Lab }) {
   const stage = lab.stage.value;
   const isOff = OFF.includes(stage);
@@ -25,7 +35,7 @@ export function GuestControls({ lab }: { lab: Lab }) {
         onClick={() => (stage === 'failed' ? void lab.start() : lab.restart())}
       >
         <Icon name={isOff ? 'power' : 'restart'} />
-        {isOff ? 'Power on' : 'Restart'}
+        <SameWidth first="Restart" second="Power on" isSecond={isOff} />
       </button>
       <button
         type="button"
@@ -48,10 +58,7 @@ export function GuestControls({ lab }: { lab: Lab }) {
         }}
       >
         <Icon name="power" />
-        <span class="same-width">
-          <span aria-hidden={leaving.value}>Power off</span>
-          <span aria-hidden={!leaving.value}>Cut power</span>
-        </span>
+        <SameWidth first="Power off" second="Cut power" isSecond={leaving.value} />
       </button>
     </fieldset>
   );

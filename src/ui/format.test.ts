@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatBytes, formatClock, formatDuration, showName } from './format.ts';
+import { clockStep, formatBytes, formatClock, formatDuration, showName } from './format.ts';
 
 describe('formatBytes', () => {
   test.each([
@@ -23,6 +23,19 @@ describe('formatDuration', () => {
     [99.96, '100 ms'],
     [999.6, '1.00 s'],
   ])('%s ms', (ms, text) => expect(formatDuration(ms)).toBe(text));
+});
+
+test('a span below the step of its clock', () => {
+  expect([formatDuration(0, 0.1), formatDuration(0.1, 0.1), formatDuration(0, 1)]).toEqual([
+    '<100 µs',
+    '100 µs',
+    '<1.00 ms',
+  ]);
+});
+
+test('clockStep finds the step of a coarse clock', () => {
+  let calls = 0;
+  expect(clockStep(() => Math.floor(calls++ / 7) * 5)).toBe(5);
 });
 
 test('formatClock gives the local time of day to the millisecond', () => {

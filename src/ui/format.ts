@@ -19,9 +19,25 @@ const grouped = new Intl.NumberFormat('en');
 /** `12,345`. */
 export const formatCount = (count: number): string => grouped.format(count);
 
-/** A span of time given in ms: `42 µs`, `1.25 ms`, `310 ms`, `2.40 s`; `–` for none. */
-export function formatDuration(ms: number | undefined): string {
+/** The step of performance.now() in ms: browsers make it coarse (0.1 in Chromium, 1 in Firefox). */
+export function clockStep(now: () => number = () => performance.now()): number {
+  let step = Number.POSITIVE_INFINITY;
+  for (let i = 0, last = now(); i < 4; i++) {
+    let next = now();
+    while (next === last) next = now();
+    step = Math.min(step, next - last);
+    last = next;
+  }
+  return step;
+}
+
+/**
+ * A span of time given in ms: `42 µs`, `1.25 ms`, `310 ms`, `2.40 s`; `–` for none. `step`: that of the clock it was
+ * measured with, below which it says no more than that.
+ */
+export function formatDuration(ms: number | undefined, step = 0): string {
   if (ms === undefined || !Number.isFinite(ms)) return '–';
+  if (ms < step / 2) return `<${formatDuration(step)}`;
   if (ms < 0.9995) return `${Math.round(ms * 1000)} µs`;
   if (ms < 99.95) return `${ms.toFixed(ms < 9.995 ? 2 : 1)} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;

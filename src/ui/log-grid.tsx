@@ -77,7 +77,7 @@ function Row({ log, position, row, top }: { log: LogModel; position: number; row
         {text.result}
       </span>
       <span role="gridcell" class="duration">
-        {formatDuration(text.duration)}
+        {formatDuration(text.duration, log.clockStep)}
       </span>
     </div>
   );

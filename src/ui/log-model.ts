@@ -1,5 +1,6 @@
 // The log as the page shows it: store, view, texts and owners, brought up to date at most once a frame.
 import { signal } from '@preact/signals';
+import { clockStep } from './format.ts';
 import { compileFilter } from './log-filter.ts';
 import { type LogBatch, LogStore } from './log-store.ts';
 import { LogView } from './log-view.ts';
@@ -17,6 +18,8 @@ export class LogModel {
   readonly commands = new Commands();
   /** What the records' times count from, ms since 1970. */
   timeOrigin = performance.timeOrigin;
+  /** The step of the clock the records' times were taken with, in ms. */
+  readonly clockStep = clockStep();
   /** Changes when what is shown may have changed: what renders the log reads it. */
   readonly version = signal(0);
   readonly filterText = signal('');

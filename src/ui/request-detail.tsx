@@ -94,9 +94,10 @@ function facts(log: LogModel, record: LogRecord): [string, string][] {
   ];
   if (command) list.push(['command', `$ ${showName(command.text)}`]);
   list.push(['taken', formatClock(log.timeOrigin + taken)]);
-  const parts = [`waited ${formatDuration(taken - available)}`];
-  if (answered > 0) parts.push(`served in ${formatDuration(answered - taken)}`);
-  if (used > 0) parts.push(`on the used ring ${formatDuration(used - answered)} later`);
+  const span = (from: number, to: number): string => formatDuration(to - from, log.clockStep);
+  const parts = [`waited ${span(available, taken)}`];
+  if (answered > 0) parts.push(`served in ${span(taken, answered)}`);
+  if (used > 0) parts.push(`used ${span(answered, used)} later`);
   list.push(['times', parts.join(', ')]);
   list.push([
     'ring',

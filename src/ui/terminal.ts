@@ -112,9 +112,11 @@ export class Screen {
     this.terminal.reset();
   }
 
-  /** Back from the alternate screen, and a soft reset (DECSTR). */
+  /** Back from the alternate screen, and a soft reset (DECSTR); what was printed stays. */
   undoModes(): void {
-    this.terminal.write('\x1b[?1049l\x1b[!p\r\n');
+    // Only from there: this also puts the cursor where it was before, which elsewhere is anywhere.
+    const back = this.terminal.buffer.active.type === 'alternate' ? '\x1b[?1049l' : '';
+    this.terminal.write(`${back}\x1b[!p\r\n`);
   }
 
   async copy(): Promise<void> {
