@@ -547,11 +547,13 @@ describe('split virtqueue', () => {
         },
       ];
       for (const act of wrong) {
-        const { driver } = holding();
-        const queue = driver.start()[1]!;
-        act(queue);
-        queue.notify();
-        expect(needsReset(driver)).toBe(true);
+        for (const { driver, device } of [holding(), make()]) {
+          const queue = driver.start()[1]!;
+          act(queue);
+          queue.notify();
+          expect(needsReset(driver)).toBe(true);
+          expect(device.state().taken).toBeLessThan(2);
+        }
       }
     },
   );

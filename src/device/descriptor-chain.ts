@@ -38,7 +38,10 @@ export function walkChain(
   for (let count = 0; ; ) {
     if (index >= entries) return `descriptor ${index} of a table of ${entries}`;
     const desc = base + index * DESC_SIZE;
-    const at = view.getUint32(desc + 4, true) * TWO_32 + view.getUint32(desc, true);
+    let at = view.getUint32(desc, true);
+    const high = view.getUint32(desc + 4, true);
+    // Out of the way of the common case, which so stays in integers.
+    if (high !== 0) at += high * TWO_32;
     const length = view.getUint32(desc + 8, true);
     const flags = view.getUint16(desc + 12, true);
     if (flags & VRING_DESC_F_INDIRECT) {

@@ -44,8 +44,8 @@ export interface V86Attachment {
   detach(): void;
 }
 
-/** Where the BAR lies until the BIOS moves it; v86 moves nothing below port 0x1000. */
-const FIRST_PORT = 0xd000;
+/** Where the BAR of the device in a slot lies until the BIOS moves it; v86 moves nothing below port 0x1000. */
+const firstPort = (slot: number): number => 0xd000 + (slot << 8);
 /**
  * Free in v86, and by SeaBIOS's routing on the line that the console, the busiest other device, is not on.
  * v86 has devices in slots 0, 1, 6, 7, 10, 11, 12, 18 and 30.
@@ -70,10 +70,10 @@ export function attachToV86(emulator: V86, device: VirtioFsDevice, slot = SLOT):
     written: (start, end) => cpu.jit_dirty_cache(start, end),
   });
   device.attach({ memory, setIrq: (level) => (level ? pci.raise_irq(id) : pci.lower_irq(id)) });
-  registerPorts(cpu, device);
+  registerPorts(cpu, device, firstPort(slot));
   const space = [...device.pci.configSpace];
   space[PCI_BASE_ADDRESS_0] = PCI_BASE_ADDRESS_SPACE_IO;
-  space[PCI_BASE_ADDRESS_0 + 1] = FIRST_PORT >> 8;
+  space[PCI_BASE_ADDRESS_0 + 1] = firstPort(slot) >> 8;
   const live = pci.register_device({
     name: 'virtio-fs',
     pci_id: id,
@@ -86,14 +86,14 @@ export function attachToV86(emulator: V86, device: VirtioFsDevice, slot = SLOT):
 }
 
 /** v86 moves port entries with the BAR and passes no address to a write, so each port knows its offset. */
-function registerPorts(cpu: V86Cpu, device: VirtioFsDevice): void {
+function registerPorts(cpu: V86Cpu, device: VirtioFsDevice, first: number): void {
   const { pci } = device;
   const size = pci.bars[0]?.size ?? 0;
   for (let offset = 0; offset < size; offset++) {
     const read = (width: Width) => () => pci.read(0, offset, width);
     const write = (width: Width) => (value: number) => pci.write(0, offset, width, value >>> 0);
-    cpu.io.register_read(FIRST_PORT + offset, device, read(1), read(2), read(4));
-    cpu.io.register_write(FIRST_PORT + offset, device, write(1), write(2), write(4));
+    cpu.io.register_read(first + offset, device, read(1), read(2), read(4));
+    cpu.io.register_write(first + offset, device, write(1), write(2), write(4));
   }
 }
 
