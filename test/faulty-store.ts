@@ -1,5 +1,12 @@
 // A store between a tree and a real one, whose commits fail or stop for ever where a test wants it.
-import { type Batch, type Durability, type Store, StoreError, type TreeImage, type Usage } from '../src/fs/tree/store.ts';
+import {
+  type Batch,
+  type Durability,
+  type Store,
+  StoreError,
+  type TreeImage,
+  type Usage,
+} from '../src/fs/tree/store.ts';
 
 export type Fate =
   | 'store'

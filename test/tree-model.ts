@@ -140,7 +140,8 @@ export class TreeModel {
   }
 
   private inside(dir: Node, above: Node): boolean {
-    for (let at: Node | undefined = dir; at; at = at === this.root ? undefined : at.parent) if (at === above) return true;
+    for (let at: Node | undefined = dir; at; at = at === this.root ? undefined : at.parent)
+      if (at === above) return true;
     return false;
   }
 
@@ -170,7 +171,17 @@ export class TreeModel {
     const files = this.nodes.filter(({ type }) => type === 'file');
     const name = NAMES[b % NAMES.length] as string;
     const newname = NAMES[d % NAMES.length] as string;
-    const op: Op = { kind, dir: this.pick(dirs, a).id, name, newdir: this.pick(dirs, c).id, newname, node: 0, at: 0, length: 0, value: d };
+    const op: Op = {
+      kind,
+      dir: this.pick(dirs, a).id,
+      name,
+      newdir: this.pick(dirs, c).id,
+      newname,
+      node: 0,
+      at: 0,
+      length: 0,
+      value: d,
+    };
     if (['write', 'truncate', 'punch', 'zero-range'].includes(kind)) {
       if (files.length === 0) return { ...op, kind: 'nothing' };
       const grain = this.unit / 8;
@@ -197,9 +208,14 @@ export class TreeModel {
       case 'symlink': {
         this.free(dir, name);
         const type = kind === 'mkdir' ? 'dir' : kind === 'symlink' ? 'link' : 'file';
-        const made = this.make(type, kind === 'symlink' ? 0o777 : kind === 'mkdir' && value % 5 === 0 ? 0o2755 : PERM, dir);
+        const made = this.make(
+          type,
+          kind === 'symlink' ? 0o777 : kind === 'mkdir' && value % 5 === 0 ? 0o2755 : PERM,
+          dir,
+        );
         if (kind === 'symlink') made.target = `to-${newname}`;
-        return this.add(dir, name, made);
+        this.add(dir, name, made);
+        return;
       }
       case 'link':
         this.free(dir, name);
@@ -207,7 +223,8 @@ export class TreeModel {
         if (node.nlink === 0) throw new PosixError('ENOENT');
         node.nlink++;
         node.ctime = this.time;
-        return this.add(dir, name, node);
+        this.add(dir, name, node);
+        return;
       case 'unlink':
       case 'rmdir': {
         const { node: victim } = this.found(dir, name);
@@ -216,13 +233,15 @@ export class TreeModel {
         if (victim.names.size > 0) throw new PosixError('ENOTEMPTY');
         dir.names.delete(name);
         dir.mtime = dir.ctime = this.time;
-        return this.lose(victim, dir);
+        this.lose(victim, dir);
+        return;
       }
       case 'rename':
       case 'noreplace':
       case 'whiteout':
       case 'exchange':
-        return this.rename(dir, name, newdir, newname, kind);
+        this.rename(dir, name, newdir, newname, kind);
+        return;
       case 'write': {
         const end = op.at + op.length;
         const content = new Uint8Array(Math.max(node.content.length, end));
@@ -267,7 +286,8 @@ export class TreeModel {
         return;
       case 'drop':
         if (node.holds > 0) node.holds--;
-        return this.bury(node);
+        this.bury(node);
+        return;
     }
   }
 

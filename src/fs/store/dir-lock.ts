@@ -46,7 +46,9 @@ export class DirLock {
         this.held = true;
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
-          throw new StoreError('unavailable', `The folder ${this.folder} cannot be locked: ${String(cause)}`, { cause });
+          throw new StoreError('unavailable', `The folder ${this.folder} cannot be locked: ${String(cause)}`, {
+            cause,
+          });
         }
         const owner = this.owner();
         if (owner && isAlive(owner)) {

@@ -3,10 +3,10 @@
 import {
   closeSync,
   constants,
+  fstatSync,
   fsync,
   fsyncSync,
   ftruncateSync,
-  fstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -29,8 +29,16 @@ import {
   type TreeImage,
   type Usage,
 } from '../tree/store.ts';
+import {
+  decodeHeader,
+  encodeHeader,
+  type FrameHeader,
+  type FrameIndex,
+  frame_header,
+  indexOf,
+  LOG_MAGIC,
+} from './dir-frames.ts';
 import { DirLock } from './dir-lock.ts';
-import { decodeHeader, encodeHeader, type FrameHeader, type FrameIndex, frame_header, indexOf, LOG_MAGIC } from './dir-frames.ts';
 
 const flush = promisify(fsync);
 /** A log is rewritten when more than this, and more than half of it, is void, bytes. */

@@ -24,7 +24,12 @@ const codeOf = async (promise: Promise<unknown>): Promise<string> => {
 };
 
 /** The transactions that are opened from now on, with when they are complete. */
-function watch(): { mode: IDBTransactionMode; durability: string | undefined; complete: boolean; puts: IDBValidKey[] }[] {
+function watch(): {
+  mode: IDBTransactionMode;
+  durability: string | undefined;
+  complete: boolean;
+  puts: IDBValidKey[];
+}[] {
   const seen: ReturnType<typeof watch> = [];
   const { transaction } = IDBDatabase.prototype;
   vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(function (this: IDBDatabase, names, mode, options) {

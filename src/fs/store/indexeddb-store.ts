@@ -120,7 +120,8 @@ export class IndexedDbStore implements Store {
       database = await promisifyRequest(request);
     } catch (cause) {
       const { name } = cause as Error;
-      if (name === 'VersionError') throw new StoreError('newer', 'The stored tree was written by a newer version.', { cause });
+      if (name === 'VersionError')
+        throw new StoreError('newer', 'The stored tree was written by a newer version.', { cause });
       if (name === 'QuotaExceededError') throw storeError(cause, 'There is no room for the tree');
       throw new StoreError('unavailable', `This browser refuses IndexedDB here: ${String(cause)}`, { cause });
     }

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { IDBFactory, IDBKeyRange } from 'fake-indexeddb';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { readerOf } from '../../base/iov.ts';
-import { FaultyStore, type Fate } from '../../../test/faulty-store.ts';
+import { type Fate, FaultyStore } from '../../../test/faulty-store.ts';
 import { contentOf, dumpTree, type Step, steps, TreeDriver, TreeModel } from '../../../test/tree-model.ts';
+import { readerOf } from '../../base/iov.ts';
 import { checkTree } from '../tree/check-tree.ts';
 import type { Inode } from '../tree/inode.ts';
 import type { Store } from '../tree/store.ts';
@@ -54,7 +54,11 @@ async function work(tree: Tree, clock: { s: number }, changes: readonly Step[], 
     await model.step(change, i, driver);
     const { operations: at } = tree.counters;
     operations.push(at);
-    if (change[4] % 7 === 0) tree.sync().then(() => synced(at), () => {});
+    if (change[4] % 7 === 0)
+      tree.sync().then(
+        () => synced(at),
+        () => {},
+      );
     if (change[4] % 3 === 0) await turn();
     if (change[4] % 11 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
   }
@@ -116,47 +120,57 @@ describe.each(Object.keys(places) as (keyof typeof runs)[])('%s store', (kind) =
   test('a crash in any commit leaves the tree of the last commit, never less than what was synced', async () => {
     const fates = fc.constantFrom<Fate>('stop', 'stop-after');
     await fc.assert(
-      fc.asyncProperty(steps(80), fc.nat(12), fates, fc.constantFrom(CHUNK, 2 ** 30), async (changes, at, fate, limit) => {
-        const open = place();
-        const clock = { s: START, ns: 0 };
-        const store = new FaultyStore(open());
-        store.fate = (commit) => (commit === at ? fate : 'store');
-        // A limit on unsaved bytes would make writers wait for ever for a store that stands still.
-        const tree = await Tree.open(store, { ...optionsOf(clock, 2 ** 30), cacheLimit: Math.max(limit, 2 ** 22) });
-        let synced = 0;
-        const { operations } = await work(tree, clock, changes, (operation) => {
-          synced = Math.max(synced, operation);
-        });
-        await turn();
-        await store.close();
-        const found = open();
-        const { superblock } = await found.open();
-        await found.close();
-        expect(superblock?.operation ?? 0).toBeGreaterThanOrEqual(synced);
-        if (superblock) await expectTree(open(), await replay(changes, operations, superblock.operation));
-      }),
+      fc.asyncProperty(
+        steps(80),
+        fc.nat(12),
+        fates,
+        fc.constantFrom(CHUNK, 2 ** 30),
+        async (changes, at, fate, limit) => {
+          const open = place();
+          const clock = { s: START, ns: 0 };
+          const store = new FaultyStore(open());
+          store.fate = (commit) => (commit === at ? fate : 'store');
+          // A limit on unsaved bytes would make writers wait for ever for a store that stands still.
+          const tree = await Tree.open(store, { ...optionsOf(clock, 2 ** 30), cacheLimit: Math.max(limit, 2 ** 22) });
+          let synced = 0;
+          const { operations } = await work(tree, clock, changes, (operation) => {
+            synced = Math.max(synced, operation);
+          });
+          await turn();
+          await store.close();
+          const found = open();
+          const { superblock } = await found.open();
+          await found.close();
+          expect(superblock?.operation ?? 0).toBeGreaterThanOrEqual(synced);
+          if (superblock) await expectTree(open(), await replay(changes, operations, superblock.operation));
+        },
+      ),
       { numRuns },
     );
   });
 
   test('commits that fail lose nothing: the next that goes through has everything', async () => {
     await fc.assert(
-      fc.asyncProperty(steps(80), fc.infiniteStream(fc.constantFrom<Fate>('store', 'full', 'fail')), async (changes, fates) => {
-        const open = place();
-        const clock = { s: START, ns: 0 };
-        const store = new FaultyStore(open());
-        const tree = await Tree.open(store, optionsOf(clock, 2 ** 22));
-        const list = [...fates.take(100)];
-        store.fate = (commit) => list[commit % 100] as Fate;
-        const { model } = await work(tree, clock, changes, () => {});
-        store.fate = () => 'store';
-        // The commit under way may still fail those who wait for it.
-        await Promise.allSettled([tree.sync()]);
-        await tree.sync();
-        expect(tree.dirtyBytes).toBe(0);
-        await tree.close();
-        await expectTree(open(), model);
-      }),
+      fc.asyncProperty(
+        steps(80),
+        fc.infiniteStream(fc.constantFrom<Fate>('store', 'full', 'fail')),
+        async (changes, fates) => {
+          const open = place();
+          const clock = { s: START, ns: 0 };
+          const store = new FaultyStore(open());
+          const tree = await Tree.open(store, optionsOf(clock, 2 ** 22));
+          const list = [...fates.take(100)];
+          store.fate = (commit) => list[commit % 100] as Fate;
+          const { model } = await work(tree, clock, changes, () => {});
+          store.fate = () => 'store';
+          // The commit under way may still fail those who wait for it.
+          await Promise.allSettled([tree.sync()]);
+          await tree.sync();
+          expect(tree.dirtyBytes).toBe(0);
+          await tree.close();
+          await expectTree(open(), model);
+        },
+      ),
       { numRuns },
     );
   });

@@ -11,7 +11,10 @@ export const lockName = (tree: string): string => `virtio-fs-lab:${tree}`;
  * Takes the lock of a tree. Rejects with StoreError('locked') where another tab or worker holds it. Where there are no
  * Web Locks (a page that came over plain HTTP) it is granted: the owner token in the store still fences the other one.
  */
-export function lockTree(tree: string, locks: LockManager | undefined = globalThis.navigator?.locks): Promise<TreeLock> {
+export function lockTree(
+  tree: string,
+  locks: LockManager | undefined = globalThis.navigator?.locks,
+): Promise<TreeLock> {
   if (!locks) return Promise.resolve({ release: () => {} });
   return new Promise((resolve, reject) => {
     locks
@@ -24,7 +27,9 @@ export function lockTree(tree: string, locks: LockManager | undefined = globalTh
         return new Promise<void>((release) => resolve({ release }));
       })
       .catch((cause: unknown) => {
-        reject(new StoreError('unavailable', `The lock of the tree "${tree}" was refused: ${String(cause)}`, { cause }));
+        reject(
+          new StoreError('unavailable', `The lock of the tree "${tree}" was refused: ${String(cause)}`, { cause }),
+        );
       });
   });
 }

@@ -19,7 +19,8 @@ export function checkTree(tree: Tree): string[] {
     let last = FIRST_COOKIE - 1;
     for (const dirent of dir.directory.after(0)) {
       const { inode, name, cookie, parent } = dirent;
-      if (cookie <= last || cookie >= dir.directory.nextCookie) say(dir, `cookie ${cookie} of "${name}" is out of order`);
+      if (cookie <= last || cookie >= dir.directory.nextCookie)
+        say(dir, `cookie ${cookie} of "${name}" is out of order`);
       last = cookie;
       if (parent !== dir) say(dir, `"${name}" belongs to another directory`);
       if (dir.directory.get(name) !== dirent) say(dir, `"${name}" is listed, and not found`);
@@ -63,7 +64,8 @@ function checkData(inode: Inode, chunkSize: number, say: Say): void {
   if (type === S_IFLNK && inode.size !== inode.target.length) say(inode, `size ${inode.size} of its target is wrong`);
   if (type !== S_IFREG && (inode.runs || inode.chunks)) say(inode, 'has content and is no regular file');
   if (type !== S_IFREG) return;
-  if (inode.blocks * 512 !== allocatedBytes(inode, chunkSize)) say(inode, `blocks ${inode.blocks} do not fit its chunks`);
+  if (inode.blocks * 512 !== allocatedBytes(inode, chunkSize))
+    say(inode, `blocks ${inode.blocks} do not fit its chunks`);
   const bounds = inode.runs?.flat() ?? [];
   if (bounds.some((bound, i) => i > 0 && bound <= (bounds[i - 1] as number))) say(inode, 'runs of chunks out of order');
   if ((bounds.at(-1) ?? 0) > Math.ceil(inode.size / chunkSize)) say(inode, 'has chunks behind its end');
@@ -71,7 +73,8 @@ function checkData(inode: Inode, chunkSize: number, say: Say): void {
     if (!inode.runs?.has(chunk.index)) say(inode, `chunk ${chunk.index} is in memory and not allocated`);
     const start = chunk.index * chunkSize;
     if (chunk.bytes && chunk.length > Math.min(chunkSize, inode.size - start)) say(inode, 'content behind its end');
-    if (chunk.bytes?.subarray(chunk.length).some((byte) => byte !== 0)) say(inode, `chunk ${chunk.index} is not zero behind its content`);
+    if (chunk.bytes?.subarray(chunk.length).some((byte) => byte !== 0))
+      say(inode, `chunk ${chunk.index} is not zero behind its content`);
   }
 }
 

@@ -2,13 +2,7 @@
 import { PosixError } from '../../base/errno.ts';
 import { Chunk, type ChunkCache } from './chunk.ts';
 import type { Inode } from './inode.ts';
-import {
-  FALLOC_FL_KEEP_SIZE,
-  FALLOC_FL_PUNCH_HOLE,
-  FALLOC_FL_ZERO_RANGE,
-  FILE_SIZE_MAX,
-  SEEK_DATA,
-} from './mode.ts';
+import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, FILE_SIZE_MAX, SEEK_DATA } from './mode.ts';
 import { needsExtra } from './records.ts';
 import { Runs } from './runs.ts';
 import { type Store, StoreError } from './store.ts';
@@ -53,6 +47,8 @@ export class FileData {
   private readonly cache: ChunkCache;
   private readonly behind: WriteBehind;
   private readonly chunkSize: number;
+  /** Bytes that a file can have: chunk indices stay below CHUNK_END. */
+  private readonly sizeMax: number;
   private readonly zeros: Uint8Array<ArrayBuffer>;
   /** Stamps an inode whose content has changed, in the same turn, so that no commit comes between. */
   private readonly modified: (inode: Inode) => void;
@@ -70,6 +66,7 @@ export class FileData {
     this.cache = cache;
     this.behind = behind;
     this.chunkSize = chunkSize;
+    this.sizeMax = Math.min(FILE_SIZE_MAX, CHUNK_END * chunkSize);
     this.modified = modified;
     this.zeros = new Uint8Array(chunkSize);
   }
@@ -124,7 +121,7 @@ export class FileData {
   write(inode: Inode, offset: number, length: number, source: Source): void | Promise<void> {
     if (length === 0) return;
     const end = offset + length;
-    if (end > FILE_SIZE_MAX) throw new PosixError('EFBIG');
+    if (end > this.sizeMax) throw new PosixError('EFBIG');
     const room = this.behind.room();
     if (!room && this.ready(inode, offset, end)) {
       this.put(inode, offset, end, source);
@@ -208,7 +205,7 @@ export class FileData {
 
   /** Sets the size: what is behind a smaller one is gone, what is between is zero. EFBIG. */
   truncate(inode: Inode, size: number): void {
-    if (size > FILE_SIZE_MAX) throw new PosixError('EFBIG');
+    if (size > this.sizeMax) throw new PosixError('EFBIG');
     if (size < inode.size) {
       const kept = Math.ceil(size / this.chunkSize);
       this.dropChunks(inode, kept, CHUNK_END);
@@ -267,7 +264,7 @@ export class FileData {
     }
     if (length <= 0 || offset < 0) throw new PosixError('EINVAL');
     const end = offset + length;
-    if (end > FILE_SIZE_MAX) throw new PosixError('EFBIG');
+    if (end > this.sizeMax) throw new PosixError('EFBIG');
     const edges = how === 0 ? [] : this.edges(inode, offset, Math.min(end, inode.size));
     if (edges.every(([from, to]) => this.ready(inode, from, to))) return this.allocate(inode, how, keep, offset, end);
     return this.allocateLater(inode, edges, () => this.fallocate(inode, mode, offset, length));
@@ -280,7 +277,11 @@ export class FileData {
     this.cache.trim();
   }
 
-  private async allocateLater(inode: Inode, edges: [number, number][], again: () => void | Promise<void>): Promise<void> {
+  private async allocateLater(
+    inode: Inode,
+    edges: [number, number][],
+    again: () => void | Promise<void>,
+  ): Promise<void> {
     const pinned: Chunk[] = [];
     try {
       for (const [from, to] of edges) pinned.push(...(await this.load(inode, from, to)));
@@ -295,7 +296,13 @@ export class FileData {
     const { chunkSize } = this;
     const first = Math.ceil(offset / chunkSize) * chunkSize;
     const last = Math.floor(end / chunkSize) * chunkSize;
-    const parts: [number, number][] = first > last ? [[offset, end]] : [[offset, first], [last, end]];
+    const parts: [number, number][] =
+      first > last
+        ? [[offset, end]]
+        : [
+            [offset, first],
+            [last, end],
+          ];
     return parts.filter(([from, to]) => from < to && inode.runs?.has(Math.floor(from / chunkSize)));
   }
 

@@ -18,7 +18,8 @@ export function loadInodes(records: readonly Uint8Array[]): Map<number, Inode> {
     const inode = inodes.get(ino) as Inode;
     const parent = inodes.get(parentIno);
     const names = parent?.directory;
-    if (!parent || !names) throw new StoreError('damaged', `Inode ${ino} is named in ${parentIno}, which is no directory.`);
+    if (!parent || !names)
+      throw new StoreError('damaged', `Inode ${ino} is named in ${parentIno}, which is no directory.`);
     if (names.get(name)) throw new StoreError('damaged', `Directory ${parentIno} has a name twice.`);
     const dirent = new Dirent(parent, name, cookie, inode);
     names.add(dirent);

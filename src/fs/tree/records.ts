@@ -110,9 +110,7 @@ class Cursor {
 const inlineRuns = (inode: Inode): readonly number[] => (runsAreLong(inode) ? [] : runsOf(inode));
 const align8 = (length: number): number => (length + 7) & ~7;
 const recordSize = (inode: Inode): number =>
-  align8(
-    inode_record.size + (inode.link?.name.length ?? 0) + inode.target.length + 4 * inlineRuns(inode).length,
-  );
+  align8(inode_record.size + (inode.link?.name.length ?? 0) + inode.target.length + 4 * inlineRuns(inode).length);
 
 /** The record of one page. */
 export function encodePage(page: number, inodes: readonly Inode[]): Uint8Array<ArrayBuffer> {

@@ -61,10 +61,7 @@ export interface Store {
   /** Claims the store for this writer and reads everything but file content. Rejects with StoreError. */
   open(): Promise<TreeImage>;
   /** One chunk's bytes, a buffer of their own; undefined where there is none. Rejects or throws StoreError. */
-  chunk(
-    ino: number,
-    index: number,
-  ): Promise<Uint8Array<ArrayBuffer> | undefined> | Uint8Array<ArrayBuffer> | undefined;
+  chunk(ino: number, index: number): Promise<Uint8Array<ArrayBuffer> | undefined> | Uint8Array<ArrayBuffer> | undefined;
   /**
    * Stores a batch as one. INVARIANT: everything in it is copied before this returns, because the tree goes on changing
    * its chunks in place. Commits are not begun before the one before has ended. Rejects with StoreError.

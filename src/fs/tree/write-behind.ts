@@ -237,7 +237,9 @@ export class WriteBehind {
   /** What the commit was to write is dirty again; it is tried again later and with the next change or sync. */
   private failed(ticket: Ticket, reason: unknown): void {
     const error =
-      reason instanceof StoreError ? reason : new StoreError('io', `A commit failed: ${String(reason)}`, { cause: reason });
+      reason instanceof StoreError
+        ? reason
+        : new StoreError('io', `A commit failed: ${String(reason)}`, { cause: reason });
     this.failures++;
     if (error.code === 'lost') this.lost = error;
     this.options.onFailure(error);
