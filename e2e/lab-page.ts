@@ -50,6 +50,26 @@ export class LabPage {
     await expect(this.page.locator('html')).toHaveAttribute('data-stage', stage);
   }
 
+  /** Does something that reboots the guest, and waits until its shell is there again. */
+  async reboot(action: () => Promise<void>): Promise<void> {
+    // The page may be in that stage for less than the time between two looks at it.
+    const seen = this.page.evaluate(
+      () =>
+        new Promise<void>((resolve) => {
+          const observer = new MutationObserver(() => {
+            if (document.documentElement.dataset.stage !== 'rebooting') return;
+            observer.disconnect();
+            resolve();
+          });
+          observer.observe(document.documentElement, { attributeFilter: ['data-stage'] });
+        }),
+    );
+    await action();
+    await seen;
+    await this.waitForStage('ready');
+    await this.waitForPrompt();
+  }
+
   async waitForFailure(code: string): Promise<void> {
     await expect(this.failure).toHaveAttribute('data-failure', code);
   }
@@ -104,5 +124,10 @@ export class LabPage {
 
   button(name: string): Locator {
     return this.page.getByRole('button', { name, exact: true });
+  }
+
+  /** A button of the guest's power and keyboard. */
+  control(name: string): Locator {
+    return this.page.getByRole('group', { name: 'Guest' }).getByRole('button', { name, exact: true });
   }
 }

@@ -5,10 +5,7 @@ test('three reboots in a row find what was synced before', async ({ lab, site })
   await lab.open(site);
   for (let turn = 1; turn <= 3; turn++) {
     await lab.run(`echo ${turn} >> reboots; sync`);
-    await lab.type('reboot -f\n');
-    await lab.waitForStage('rebooting');
-    await lab.waitForStage('ready');
-    await lab.waitForPrompt();
+    await lab.reboot(() => lab.type('reboot -f\n'));
     expect(await lab.run('tail -n 1 reboots; wc -l < reboots')).toMatch(new RegExp(`^${turn}\\s*${turn}$`));
   }
 });
@@ -16,20 +13,17 @@ test('three reboots in a row find what was synced before', async ({ lab, site })
 test('Ctrl-Alt-Del shuts the guest down in order and boots it again', async ({ lab, site }) => {
   await lab.open(site);
   await lab.run('echo kept > d');
-  await lab.button('Ctrl-Alt-Del').click();
-  await lab.waitForStage('rebooting');
-  await lab.waitForStage('ready');
-  await lab.waitForPrompt();
+  await lab.reboot(() => lab.control('Ctrl-Alt-Del').click());
   expect(await lab.run('cat d')).toBe('kept');
 });
 
 test('power off ends in a state that the page names, and the guest can be powered on again', async ({ lab, site }) => {
   await lab.open(site);
   await lab.run('echo kept > e');
-  await lab.button('Power off').click();
+  await lab.control('Power off').click();
   await lab.waitForStage('powered-off');
   await expect(lab.state).toHaveText('Powered off');
-  await lab.button('Power on').click();
+  await lab.control('Power on').click();
   await lab.waitForStage('ready');
   await lab.waitForPrompt();
   expect(await lab.run('cat e')).toBe('kept');
@@ -38,7 +32,7 @@ test('power off ends in a state that the page names, and the guest can be powere
 test('the reset button boots the guest anew, whatever it is doing', async ({ lab, site }) => {
   await lab.open(site);
   await lab.type("trap '' INT TERM; while :; do :; done\n");
-  await lab.button('Restart').click();
+  await lab.control('Restart').click();
   await lab.waitForStage('booting');
   await lab.waitForStage('ready');
   await lab.waitForPrompt();
