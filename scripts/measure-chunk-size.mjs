@@ -78,11 +78,14 @@ async function measure(size) {
 /** @param {number[]} values */
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
-/** @param {string} profile */
-const files = (profile) =>
-  readdirSync(profile, { recursive: true, withFileTypes: true }).filter(
-    (e) => e.isFile() && /IndexedDB/.test(e.parentPath),
-  ).length;
+/**
+ * Files that hold single values.
+ * @param {string} profile
+ */
+const valueFiles = (profile) =>
+  readdirSync(profile, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.indexeddb\.blob/.test(entry.parentPath))
+    .map((entry) => join(entry.parentPath, entry.name));
 
 const profile = mkdtempSync(join(tmpdir(), 'chunk-size-'));
 // A profile on the disk: in the usual throw-away one of a test IndexedDB is kept in memory.
@@ -104,9 +107,9 @@ try {
     for (let i = 0; i < SIZES.length; i++) {
       // Each round begins with another size.
       const size = /** @type {number} */ (SIZES[(i + round + 1) % SIZES.length]);
-      const before = files(profile);
+      const before = new Set(valueFiles(profile));
       const result = await page.evaluate(measure, size);
-      left.set(size, files(profile) - before);
+      left.set(size, valueFiles(profile).filter((file) => !before.has(file)).length);
       if (round >= 0) rounds.get(size)?.push(result);
       await page.evaluate(
         (name) =>

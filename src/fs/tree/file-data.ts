@@ -1,11 +1,11 @@
 // The content of regular files: chunks that are in memory are read and written at once, others are loaded first.
 import { PosixError } from '../../base/errno.ts';
 import { Chunk, type ChunkCache } from './chunk.ts';
+import type { ChunkLoader } from './chunk-loader.ts';
 import type { Inode } from './inode.ts';
 import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, FILE_SIZE_MAX, SEEK_DATA } from './mode.ts';
 import { needsExtra } from './records.ts';
 import { Runs } from './runs.ts';
-import { type Store, StoreError } from './store.ts';
 import type { WriteBehind } from './write-behind.ts';
 
 /** Above every index of a chunk. */
@@ -35,15 +35,10 @@ class Payload implements Source {
   }
 }
 
-/** Turns what a store failed with into what a request is answered. */
-function posix(error: unknown): unknown {
-  return error instanceof StoreError ? new PosixError('EIO', error.message) : error;
-}
-
 export class FileData {
   /** Bytes allocated in all files. */
   allocated = 0;
-  private readonly store: Store;
+  private readonly loader: ChunkLoader;
   private readonly cache: ChunkCache;
   private readonly behind: WriteBehind;
   private readonly chunkSize: number;
@@ -52,17 +47,15 @@ export class FileData {
   private readonly zeros: Uint8Array<ArrayBuffer>;
   /** Stamps an inode whose content has changed, in the same turn, so that no commit comes between. */
   private readonly modified: (inode: Inode) => void;
-  /** Chunks that were cut while they were not in memory: loaded before the next commit, which has to write them. */
-  private readonly cuts = new Set<Chunk>();
 
   constructor(
-    store: Store,
+    loader: ChunkLoader,
     cache: ChunkCache,
     behind: WriteBehind,
     chunkSize: number,
     modified: (inode: Inode) => void,
   ) {
-    this.store = store;
+    this.loader = loader;
     this.cache = cache;
     this.behind = behind;
     this.chunkSize = chunkSize;
@@ -106,10 +99,10 @@ export class FileData {
 
   private async readLater(inode: Inode, offset: number, end: number): Promise<Uint8Array[]> {
     for (;;) {
-      const pinned = await this.load(inode, offset, end);
+      const pinned = await this.loader.load(inode, offset, end);
       const still = Math.min(end, inode.size);
       const pieces = offset < still ? this.pieces(inode, offset, still) : NOTHING;
-      this.unpin(pinned);
+      this.loader.unpin(pinned);
       if (pieces) return pieces;
     }
   }
@@ -134,10 +127,10 @@ export class FileData {
   private async writeLater(inode: Inode, offset: number, end: number, payload: Payload): Promise<void> {
     for (let room = this.behind.room(); room; room = this.behind.room()) await room;
     while (!this.ready(inode, offset, end)) {
-      const pinned = await this.load(inode, offset, end);
+      const pinned = await this.loader.load(inode, offset, end);
       const ready = this.ready(inode, offset, end);
       if (ready) this.put(inode, offset, end, payload);
-      this.unpin(pinned);
+      this.loader.unpin(pinned);
       if (ready) return;
     }
     this.put(inode, offset, end, payload);
@@ -184,7 +177,7 @@ export class FileData {
       inode.runs ??= new Runs();
       if (inode.runs.add(index)) this.runsChanged(inode);
     }
-    this.settleCut(chunk);
+    this.loader.settleCut(chunk);
     const { bytes } = chunk;
     if (!bytes) this.cache.resize(chunk, new Uint8Array(length));
     else if (bytes.length < length) {
@@ -195,12 +188,6 @@ export class FileData {
       this.cache.resize(chunk, larger);
     }
     return chunk;
-  }
-
-  private settleCut(chunk: Chunk): void {
-    if (chunk.cut === Number.POSITIVE_INFINITY) return;
-    chunk.cut = Number.POSITIVE_INFINITY;
-    this.cuts.delete(chunk);
   }
 
   /** Sets the size: what is behind a smaller one is gone, what is between is zero. EFBIG. */
@@ -231,8 +218,7 @@ export class FileData {
       chunk = new Chunk(inode, index);
       inode.chunks.set(index, chunk);
     }
-    chunk.cut = Math.min(chunk.cut, within);
-    this.cuts.add(chunk);
+    this.loader.cut(chunk, within);
   }
 
   /** Takes the chunks `from` to `to` - 1 out of the file. */
@@ -246,7 +232,7 @@ export class FileData {
         if (chunk.index < from || chunk.index >= to) continue;
         chunks.delete(chunk.index);
         this.behind.forget(chunk);
-        this.cuts.delete(chunk);
+        this.loader.settleCut(chunk);
         this.cache.drop(chunk);
       }
       if (chunks.size === 0) inode.chunks = undefined;
@@ -284,10 +270,10 @@ export class FileData {
   ): Promise<void> {
     const pinned: Chunk[] = [];
     try {
-      for (const [from, to] of edges) pinned.push(...(await this.load(inode, from, to)));
+      for (const [from, to] of edges) pinned.push(...(await this.loader.load(inode, from, to)));
       await again();
     } finally {
-      this.unpin(pinned);
+      this.loader.unpin(pinned);
     }
   }
 
@@ -326,17 +312,6 @@ export class FileData {
     return Math.min(Math.max(offset, (inode.runs?.gap(index) ?? 0) * this.chunkSize), inode.size);
   }
 
-  /** Loads what there is to load for a commit. */
-  prepare(): Promise<void> | undefined {
-    if (this.cuts.size === 0) return undefined;
-    const { chunkSize } = this;
-    const loads = [...this.cuts].map((chunk) => {
-      const start = chunk.index * chunkSize;
-      return this.load(chunk.inode, start, start + 1).then((pinned) => this.unpin(pinned));
-    });
-    return Promise.all(loads).then(() => {});
-  }
-
   private runsChanged(inode: Inode): void {
     if (inode.extraStored || needsExtra(inode)) this.behind.extra(inode.ino);
   }
@@ -347,74 +322,6 @@ export class FileData {
     const bytes = allocatedBytes(inode, this.chunkSize);
     inode.blocks = bytes / SECTOR;
     this.allocated += bytes - before * SECTOR;
-  }
-
-  /** Loads and pins the allocated chunks of a range; what was pinned has to be unpinned. */
-  private async load(inode: Inode, offset: number, end: number): Promise<Chunk[]> {
-    const { chunkSize } = this;
-    const pinned: Chunk[] = [];
-    const loads: Promise<void>[] = [];
-    for (let index = Math.floor(offset / chunkSize); index * chunkSize < end; index++) {
-      if (!inode.runs?.has(index)) continue;
-      inode.chunks ??= new Map();
-      let chunk = inode.chunks.get(index);
-      if (!chunk) {
-        chunk = new Chunk(inode, index);
-        inode.chunks.set(index, chunk);
-      }
-      chunk.pins++;
-      this.cache.unlist(chunk);
-      pinned.push(chunk);
-      if (!chunk.bytes) {
-        chunk.loading ??= this.fetch(chunk);
-        loads.push(chunk.loading);
-      }
-    }
-    try {
-      await Promise.all(loads);
-      return pinned;
-    } catch (error) {
-      this.unpin(pinned);
-      throw posix(error);
-    }
-  }
-
-  private async fetch(chunk: Chunk): Promise<void> {
-    const { inode, index } = chunk;
-    this.cache.misses++;
-    try {
-      const bytes = await this.store.chunk(inode.ino, index);
-      // Dropped, or overwritten as a whole, while it was on its way.
-      if (chunk.dropped || chunk.bytes) return;
-      const { cut } = chunk;
-      if (!bytes) {
-        // There is nothing to cut, and no commit is to fail for it.
-        this.settleCut(chunk);
-        throw new StoreError('damaged', `Chunk ${index} of inode ${inode.ino} is missing.`);
-      }
-      const kept = bytes.length > cut ? bytes.slice(0, cut) : bytes;
-      this.cache.resize(chunk, kept);
-      chunk.length = kept.length;
-      if (cut === Number.POSITIVE_INFINITY) return;
-      this.settleCut(chunk);
-      if (kept !== bytes) {
-        this.behind.wrote(chunk, kept.length);
-        this.behind.inode(inode);
-      }
-    } finally {
-      chunk.loading = undefined;
-    }
-  }
-
-  private unpin(pinned: readonly Chunk[]): void {
-    for (const chunk of pinned) {
-      chunk.pins--;
-      if (chunk.pins > 0 || chunk.dropped) continue;
-      if (!chunk.bytes) {
-        if (chunk.cut === Number.POSITIVE_INFINITY && !chunk.loading) chunk.inode.chunks?.delete(chunk.index);
-      } else if (!chunk.dirty && !chunk.flying) this.cache.touch(chunk);
-    }
-    this.cache.trim();
   }
 }
 

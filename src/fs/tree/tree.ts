@@ -2,6 +2,7 @@
 import { PosixError } from '../../base/errno.ts';
 import { type SetAttr, setAttributes } from './attributes.ts';
 import { ChunkCache } from './chunk.ts';
+import { ChunkLoader } from './chunk-loader.ts';
 import { type Clock, hostClock, type Time } from './clock.ts';
 import { Directory, type Dirent } from './directory.ts';
 import { allocatedBytes, FileData, type Source } from './file-data.ts';
@@ -109,7 +110,7 @@ export class Tree {
     const dirtyLimit = Math.min(options.dirtyLimit ?? DIRTY_LIMIT, cacheLimit / 2);
     this.cache = new ChunkCache(cacheLimit);
     const source: CommitSource = {
-      prepare: () => this.data.prepare(),
+      prepare: () => loader.prepare(),
       metadata: (pages, extras) => {
         this.superblock.commit++;
         this.superblock.operation = this.behind.operation;
@@ -123,7 +124,8 @@ export class Tree {
       onFailure: options.onCommitFailure ?? (() => {}),
     });
     this.behind.operation = this.superblock.operation;
-    this.data = new FileData(store, this.cache, this.behind, this.chunkSize, (inode) => this.modified(inode));
+    const loader = new ChunkLoader(store, this.cache, this.behind, this.chunkSize);
+    this.data = new FileData(loader, this.cache, this.behind, this.chunkSize, (inode) => this.modified(inode));
     this.namespace = new Namespace(this.table, this.behind, this.data, this.paths, this.clock);
     this.root = this.table.get(ROOT_INO) ?? this.makeRoot();
     if (image.superblock) this.settle();

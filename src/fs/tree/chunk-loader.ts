@@ -1,0 +1,120 @@
+// Brings chunks into memory, keeps them there while somebody waits for others, and applies cuts made in the meantime.
+import { PosixError } from '../../base/errno.ts';
+import { Chunk, type ChunkCache } from './chunk.ts';
+import type { Inode } from './inode.ts';
+import { type Store, StoreError } from './store.ts';
+import type { WriteBehind } from './write-behind.ts';
+
+/** Turns what a store failed with into what a request is answered. */
+function posix(error: unknown): unknown {
+  return error instanceof StoreError ? new PosixError('EIO', error.message) : error;
+}
+
+export class ChunkLoader {
+  private readonly store: Store;
+  private readonly cache: ChunkCache;
+  private readonly behind: WriteBehind;
+  private readonly chunkSize: number;
+  /** Chunks that were cut while they were not in memory: loaded before the next commit, which has to write them. */
+  private readonly cuts = new Set<Chunk>();
+
+  constructor(store: Store, cache: ChunkCache, behind: WriteBehind, chunkSize: number) {
+    this.store = store;
+    this.cache = cache;
+    this.behind = behind;
+    this.chunkSize = chunkSize;
+  }
+
+  /** What the store has of the chunk from `within` on is void. */
+  cut(chunk: Chunk, within: number): void {
+    chunk.cut = Math.min(chunk.cut, within);
+    this.cuts.add(chunk);
+  }
+
+  /** The chunk is in memory, or gone: a cut of it needs nothing more. */
+  settleCut(chunk: Chunk): void {
+    if (chunk.cut === Number.POSITIVE_INFINITY) return;
+    chunk.cut = Number.POSITIVE_INFINITY;
+    this.cuts.delete(chunk);
+  }
+
+  /** Loads what there is to load for a commit. */
+  prepare(): Promise<void> | undefined {
+    if (this.cuts.size === 0) return undefined;
+    const { chunkSize } = this;
+    const loads = [...this.cuts].map((chunk) => {
+      const start = chunk.index * chunkSize;
+      return this.load(chunk.inode, start, start + 1).then((pinned) => this.unpin(pinned));
+    });
+    return Promise.all(loads).then(() => {});
+  }
+
+  /** Loads and pins the allocated chunks of a range; what was pinned has to be unpinned. */
+  async load(inode: Inode, offset: number, end: number): Promise<Chunk[]> {
+    const { chunkSize } = this;
+    const pinned: Chunk[] = [];
+    const loads: Promise<void>[] = [];
+    for (let index = Math.floor(offset / chunkSize); index * chunkSize < end; index++) {
+      if (!inode.runs?.has(index)) continue;
+      inode.chunks ??= new Map();
+      let chunk = inode.chunks.get(index);
+      if (!chunk) {
+        chunk = new Chunk(inode, index);
+        inode.chunks.set(index, chunk);
+      }
+      chunk.pins++;
+      this.cache.unlist(chunk);
+      pinned.push(chunk);
+      if (!chunk.bytes) {
+        chunk.loading ??= this.fetch(chunk);
+        loads.push(chunk.loading);
+      }
+    }
+    try {
+      await Promise.all(loads);
+      return pinned;
+    } catch (error) {
+      this.unpin(pinned);
+      throw posix(error);
+    }
+  }
+
+  private async fetch(chunk: Chunk): Promise<void> {
+    const { inode, index } = chunk;
+    this.cache.misses++;
+    try {
+      const bytes = await this.store.chunk(inode.ino, index);
+      // Dropped, or overwritten as a whole, while it was on its way.
+      if (chunk.dropped || chunk.bytes) return;
+      const { cut } = chunk;
+      if (!bytes) {
+        // There is nothing to cut, and no commit is to fail for it.
+        this.settleCut(chunk);
+        throw new StoreError('damaged', `Chunk ${index} of inode ${inode.ino} is missing.`);
+      }
+      const kept = bytes.length > cut ? bytes.slice(0, cut) : bytes;
+      this.cache.resize(chunk, kept);
+      chunk.length = kept.length;
+      if (cut === Number.POSITIVE_INFINITY) return;
+      this.settleCut(chunk);
+      if (kept !== bytes) {
+        this.behind.wrote(chunk, kept.length);
+        this.behind.inode(inode);
+      }
+    } finally {
+      chunk.loading = undefined;
+    }
+  }
+
+  /** Lets go of what `load` has pinned. */
+  unpin(pinned: readonly Chunk[]): void {
+    for (const chunk of pinned) {
+      chunk.pins--;
+      if (chunk.pins > 0 || chunk.dropped) continue;
+      if (!chunk.bytes) {
+        if (chunk.cut === Number.POSITIVE_INFINITY && !chunk.loading) chunk.inode.chunks?.delete(chunk.index);
+      } else if (!chunk.dirty && !chunk.flying) this.cache.touch(chunk);
+    }
+    this.cache.trim();
+  }
+}
