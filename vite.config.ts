@@ -48,6 +48,21 @@ function guestImage(): Plugin {
   };
 }
 
+/** Licence texts of the packages in the worker's bundle, which Vite's own list leaves out. */
+function workerLicenses(): Plugin {
+  return {
+    name: 'worker-licenses',
+    generateBundle() {
+      for (const name of ['idb-keyval', 'v86']) {
+        const folder = join(ROOT, 'node_modules', name);
+        const text = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
+        if (text === undefined) throw new Error(`${name} has no licence text`);
+        this.emitFile({ type: 'asset', fileName: `licenses/${name}.txt`, source: readFileSync(join(folder, text)) });
+      }
+    },
+  };
+}
+
 const wasm = createRequire(import.meta.url).resolve('v86/build/v86.wasm');
 
 export default defineConfig({
@@ -64,6 +79,7 @@ export default defineConfig({
     target: ['chrome123', 'firefox128', 'safari17.5'],
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    license: { fileName: 'licenses/page.md' },
   },
-  plugins: [guestImage()],
+  plugins: [guestImage(), workerLicenses()],
 });

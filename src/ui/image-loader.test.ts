@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { type FileProgress, ImageLoader, LoadError } from './image-loader.ts';
+import { type Fetch, type FileProgress, ImageLoader, LoadError } from './image-loader.ts';
 
 const FILES: Record<string, Uint8Array<ArrayBuffer>> = {
   bzImage: new Uint8Array(5000).fill(1),
@@ -25,19 +25,19 @@ const MANIFEST = {
 type Answer = (name: string, cache: string | undefined) => Response | undefined;
 
 /** A server of those files; `answer` says what it does otherwise. */
-function serve(answer: Answer = () => undefined): { fetch: typeof fetch; asked: string[] } {
+function serve(answer: Answer = () => undefined): { fetch: Fetch; asked: string[] } {
   const asked: string[] = [];
-  const fetch = async (input: unknown, init?: RequestInit): Promise<Response> => {
-    const name = new URL(String(input), 'http://host/').pathname.split('/').at(-1) as string;
+  const fetch: Fetch = async (url, { cache }) => {
+    const name = new URL(url, 'http://host/').pathname.split('/').at(-1) as string;
     asked.push(name);
-    const special = answer(name, init?.cache);
+    const special = answer(name, cache);
     if (special) return special;
     return name === 'manifest.json' ? Response.json(MANIFEST) : new Response(FILES[name] as Uint8Array<ArrayBuffer>);
   };
-  return { fetch: fetch as typeof globalThis.fetch, asked };
+  return { fetch, asked };
 }
 
-function loader(fetch: typeof globalThis.fetch): { loader: ImageLoader; seen: (readonly FileProgress[])[] } {
+function loader(fetch: Fetch): { loader: ImageLoader; seen: (readonly FileProgress[])[] } {
   const seen: (readonly FileProgress[])[] = [];
   const onProgress = (files: readonly FileProgress[]): void => void seen.push(files);
   return { loader: new ImageLoader({ base: 'guest/', wasm: { url: 'v86.wasm', size: 100 }, onProgress, fetch }), seen };

@@ -56,24 +56,27 @@ const TITLES: Readonly<Record<ImageFile | 'wasm', string>> = {
 
 const IMAGE_FILES: readonly ImageFile[] = ['kernel', 'initrd', 'bios', 'vgabios'];
 
+export type Fetch = (url: string, init: { cache: RequestCache }) => Promise<Response>;
+
 export interface LoaderOptions {
   /** Address of the image's folder, with a slash at its end. */
   base: string;
   wasm: { url: string; size: number };
   onProgress(files: readonly FileProgress[]): void;
-  fetch?: typeof fetch;
+  /** In place of the browser's, for tests. */
+  fetch?: Fetch;
 }
 
 export class ImageLoader {
   private readonly options: LoaderOptions;
-  private readonly fetch: typeof fetch;
+  private readonly fetch: Fetch;
   /** Files that are here and whole, by their SHA-256 or address: a second try does not load them again. */
   private readonly loaded = new Map<string, ArrayBuffer>();
   private progress: FileProgress[] = [];
 
   constructor(options: LoaderOptions) {
     this.options = options;
-    this.fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
+    this.fetch = options.fetch ?? ((url, init) => fetch(url, init));
   }
 
   /** Everything the worker needs to start. Rejects with LoadError. May be called again after that. */
