@@ -5,8 +5,7 @@ import { command, packageProgram, run } from './process.mjs';
 
 /** @param {string[]} words a program of node_modules/.bin and its arguments */
 async function tool(...words) {
-  const env = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: '1' };
-  const { status } = await run(packageProgram(words[0] ?? ''), words.slice(1), { env });
+  const { status } = await run(packageProgram(words[0] ?? ''), words.slice(1));
   return status === 0;
 }
 
@@ -17,12 +16,13 @@ function none(problems) {
 }
 
 const fixing = process.argv.includes('--fix');
+const colours = process.stdout.isTTY ? [] : ['--colors=off'];
 
 /** Name of each check, and what runs it: true where nothing is wrong. @type {[string, () => Promise<boolean>][]} */
 const CHECKS = [
   ['types of the sources', () => tool('tsc', '-b')],
   ['types of tests and scripts', () => tool('tsc', '-p', 'tsconfig.test.json')],
-  ['lint and format', () => tool('biome', ...(fixing ? ['check', '--write'] : ['ci']), '.')],
+  ['lint and format', () => tool('biome', fixing ? 'check' : 'ci', ...(fixing ? ['--write'] : []), ...colours, '.')],
   ['layers', async () => none((await import('./check-imports.mjs')).checkImports())],
   ['tree', async () => none((await import('./check-tree.mjs')).checkTree())],
 ];

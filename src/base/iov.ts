@@ -266,7 +266,7 @@ export class ArrayMemory implements Memory {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
-  written(): void {}
+  written(_start: number, _end: number): void {}
 }
 
 /** A reader over one contiguous message. */
