@@ -92,7 +92,8 @@ export class Emulator {
             return exports;
           } catch (error) {
             reject(error);
-            throw error;
+            // v86 has no way to fail here: it waits for ever, and is dropped.
+            return new Promise<never>(() => {});
           }
         },
         bios: { buffer: image.bios },

@@ -67,9 +67,19 @@ export async function bootGuest(options: GuestMachineOptions = {}): Promise<Gues
   }
 }
 
-/** One line of a console, gathered so that what was said before one asks is found too. */
+/** How far back a pattern is looked for when more was said, so that a long transcript is not read again each time. */
+const WINDOW = 64 * 1024;
+
+/** What a console said, gathered so that what was said before one asks is found too. */
 class Transcript {
   text = '';
+
+  /** The last lines: at least WINDOW characters and what came with the last `fresh` ones. */
+  recent(fresh: number): string {
+    const from = this.text.length - fresh - WINDOW;
+    return from <= 0 ? this.text : this.text.slice(this.text.indexOf('\n', from) + 1);
+  }
+
   constructor(source: Emitter<Uint8Array>) {
     const decoder = new TextDecoder();
     source.on((bytes) => {
@@ -150,20 +160,20 @@ export class GuestMachine {
 
   /** Resolves with the match when the pattern appears on the terminal, or has appeared. */
   waitForTerminal(pattern: RegExp): Promise<RegExpExecArray> {
-    return this.waitForText(this.lab.console, () => this.terminal, pattern);
+    return this.waitForText(this.lab.console, this.terminalText, pattern);
   }
 
   /** Likewise for the serial line. */
   waitForSerial(pattern: RegExp): Promise<RegExpExecArray> {
-    return this.waitForText(this.lab.serial, () => this.serial, pattern);
+    return this.waitForText(this.lab.serial, this.serialText, pattern);
   }
 
-  private waitForText(source: Emitter<Uint8Array>, text: () => string, pattern: RegExp): Promise<RegExpExecArray> {
+  private waitForText(source: Emitter<Uint8Array>, said: Transcript, pattern: RegExp): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
-      const there = pattern.exec(text());
+      const there = pattern.exec(said.text);
       if (there !== null) return resolve(there);
-      const offText = source.on(() => {
-        const match = pattern.exec(text());
+      const offText = source.on((bytes) => {
+        const match = pattern.exec(said.recent(bytes.length));
         if (match === null) return;
         end();
         resolve(match);

@@ -74,7 +74,8 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
       initrd: options.initrd,
       ownKernelWithOurInitrd: options.task.do !== 'until',
     },
-    append: options.append,
+    // A guest that panics shall end, not hang; what the person says comes behind and counts.
+    append: options.task.do === 'until' ? options.append : `panic=1 ${options.append}`,
     memory: options.memory,
     cache: options.cache,
     writeback: options.writeback,
@@ -97,6 +98,9 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
       log = new RequestLogFile(options.log, machine.lab.log, () => logHeader(options, machine, digest));
     }
     return await Promise.race([perform(options, script, machine), cut]);
+  } catch (error) {
+    const panic = error instanceof GuestGone ? /Kernel panic.*/.exec(machine.serial)?.[0] : undefined;
+    throw panic === undefined ? error : new MachineEnded(`the guest's kernel died: ${panic.trim()}`);
   } finally {
     machine.lab.close();
     log?.close();

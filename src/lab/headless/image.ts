@@ -77,23 +77,30 @@ async function readWhole(file: string): Promise<ArrayBuffer> {
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
 }
 
+/** Where the files of the guest image lie, and the command line that its kernel is meant to have. */
+export async function imageFiles(
+  stock = false,
+): Promise<Record<'kernel' | 'initrd' | 'bios' | 'vgabios' | 'cmdline', string>> {
+  const folder = await imageFolder(stock);
+  const { files, cmdline } = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Manifest;
+  const path = (name: keyof Manifest['files']): string => join(folder, files[name].name);
+  return { kernel: path('kernel'), initrd: path('initrd'), bios: path('bios'), vgabios: path('vgabios'), cmdline };
+}
+
 /** Reads what a machine is made of. */
 export async function findImage(choice: ImageChoice = {}): Promise<FoundImage> {
-  const folder = await imageFolder(choice.stock);
-  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Manifest;
-  const ours = (name: keyof Manifest['files']): string => join(folder, manifest.files[name].name);
+  const ours = await imageFiles(choice.stock);
   const initrd =
-    choice.initrd ??
-    (choice.kernel === undefined || choice.ownKernelWithOurInitrd === true ? ours('initrd') : undefined);
+    choice.initrd ?? (choice.kernel === undefined || choice.ownKernelWithOurInitrd === true ? ours.initrd : undefined);
   const [kernel, initrdBytes, bios, vgabios, wasm] = await Promise.all([
-    readWhole(choice.kernel ?? ours('kernel')),
+    readWhole(choice.kernel ?? ours.kernel),
     initrd === undefined ? undefined : readWhole(initrd),
-    readWhole(ours('bios')),
-    readWhole(ours('vgabios')),
+    readWhole(ours.bios),
+    readWhole(ours.vgabios),
     compileV86(),
   ]);
   return {
     image: { kernel, initrd: initrdBytes, bios, vgabios, wasm },
-    cmdline: choice.kernel === undefined ? manifest.cmdline : OWN_KERNEL_CMDLINE,
+    cmdline: choice.kernel === undefined ? ours.cmdline : OWN_KERNEL_CMDLINE,
   };
 }
