@@ -120,6 +120,18 @@ describe('npm run guest', () => {
   );
 
   it(
+    'says what became of a guest that died under its commands',
+    async () => {
+      const panicked = await guest(['-c', 'echo begun; echo c > /proc/sysrq-trigger; sleep 100']);
+      expect(panicked).toMatchObject({ status: 125, stdout: 'begun\n' });
+      expect(panicked.stderr).toContain('Kernel panic');
+      const off = await guest(['-c', 'echo begun; poweroff -f; sleep 100']);
+      expect(off).toEqual({ status: 125, stdout: 'begun\n', stderr: 'guest: the guest was powered off\n' });
+    },
+    BOOT_TIMEOUT,
+  );
+
+  it(
     'prints the serial console until the pattern is there, or the guest has ended without it',
     async () => {
       const found = await guest(['--until', 'init: .*virtio-fs']);

@@ -203,7 +203,6 @@ export class GuestMachine {
   /** Ends the emulator and closes the tree; what is dirty is committed. */
   async close(): Promise<void> {
     this.lab.close();
-    await this.tree.sync();
     await this.tree.close();
   }
 }

@@ -102,9 +102,13 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
     const panic = error instanceof GuestGone ? /Kernel panic.*/.exec(machine.serial)?.[0] : undefined;
     throw panic === undefined ? error : new MachineEnded(`the guest's kernel died: ${panic.trim()}`);
   } finally {
+    // The log last but one: a device that is taken away still has requests to tell of.
     machine.lab.close();
-    log?.close();
-    await machine.close();
+    try {
+      log?.close();
+    } finally {
+      await machine.close();
+    }
   }
 }
 
