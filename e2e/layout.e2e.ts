@@ -61,28 +61,30 @@ test('the keyboard reaches everything', async ({ lab, site }) => {
   await expect(lab.detail).toBeHidden();
   await expect(lab.grid).toBeFocused();
 
-  // Every button and field can be reached from the first, and shows that it has the focus.
-  const reached = new Set<string>();
-  const go = async (key: 'Tab' | 'Shift+Tab'): Promise<string> => {
+  // Every button and field can be reached, and shows that it has the focus.
+  const reached: string[] = [];
+  const step = async (key: 'Tab' | 'Shift+Tab'): Promise<void> => {
     await keyboard.press(key);
     const focused = await lab.page.evaluate(() => {
-      const element = document.activeElement as HTMLElement;
+      const element = document.activeElement;
+      // Behind the last one the browser's own controls would follow.
+      if (!element || element === document.body) return undefined;
       const style = getComputedStyle(element);
       return {
         name: element.getAttribute('aria-label') ?? element.textContent?.trim() ?? '',
         marked: style.outlineStyle !== 'none' || style.boxShadow !== 'none' || element.tagName === 'TEXTAREA',
       };
     });
+    if (!focused) return;
     expect(focused.marked, `${focused.name} shows that it has the focus`).toBe(true);
-    reached.add(focused.name);
-    return focused.name;
+    reached.push(focused.name);
   };
-  await lab.page.getByRole('button', { name: 'Skip to the request log' }).focus();
-  // Up to the terminal, where Tab goes to the guest; then back to it from the list behind it.
-  for (let press = 0; press < 20 && !(await go('Tab')).startsWith('Terminal of the guest'); press++);
-  await keyboard.press('F6');
-  await expect(lab.grid).toBeFocused();
-  for (let press = 0; press < 20 && !(await go('Shift+Tab')).startsWith('Terminal of the guest'); press++);
+  // From the log back to the terminal, and from the start of the page to it: there Tab belongs to the guest.
+  while (!reached.at(-1)?.startsWith('Terminal of the guest')) await step('Shift+Tab');
+  await lab.page.evaluate(() => (document.activeElement as HTMLElement).blur());
+  await lab.page.locator('.skip').focus();
+  do await step('Tab');
+  while (!reached.at(-1)?.startsWith('Terminal of the guest'));
   for (const name of [
     'Restart',
     'Ctrl-Alt-Del',
@@ -91,7 +93,7 @@ test('the keyboard reaches everything', async ({ lab, site }) => {
     'Filter by opcode, path, error',
     'Width of the terminal',
   ]) {
-    expect([...reached].join('|')).toContain(name);
+    expect(reached.join('|')).toContain(name);
   }
 });
 
