@@ -24,6 +24,9 @@ export class FaultyStore implements Store {
   /** Commits that were stored: how strict, and with which last operation. */
   readonly stored: { durability: Durability; batch: Batch }[] = [];
   readonly attempts: { durability: Durability; batch: Batch }[] = [];
+  /** What a commit, or the reading of a chunk, waits for. */
+  commitGate: Promise<void> | undefined;
+  chunkGate: Promise<void> | undefined;
   private readonly inner: Store;
   private stopped = false;
 
@@ -41,17 +44,21 @@ export class FaultyStore implements Store {
   }
 
   chunk(ino: number, index: number): ReturnType<Store['chunk']> {
-    return this.inner.chunk(ino, index);
+    const { chunkGate } = this;
+    return chunkGate ? chunkGate.then(() => this.inner.chunk(ino, index)) : this.inner.chunk(ino, index);
   }
 
   async commit(batch: Batch, durability: Durability): Promise<void> {
     const fate = this.stopped ? 'stop' : this.fate(this.attempts.length);
     this.attempts.push({ durability, batch });
+    const { commitGate } = this;
+    // A store copies before it returns; only the answer is late.
+    const done = fate === 'store' || fate === 'stop-after' ? this.inner.commit(batch, durability) : undefined;
+    await commitGate;
     if (fate === 'full') throw new StoreError('quota', 'no room, says the test');
     if (fate === 'fail') throw new StoreError('io', 'broken, says the test');
     this.stopped = fate !== 'store';
     if (fate === 'stop') return new Promise(() => {});
-    const done = this.inner.commit(batch, durability);
     await done;
     this.stored.push({ durability, batch });
     if (fate === 'stop-after') return new Promise(() => {});
