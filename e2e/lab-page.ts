@@ -1,5 +1,8 @@
 // The page as a person sees it: what the tests do with it, in their words.
-import { expect, type Locator, type Page } from '@playwright/test';
+import { type Locator, type Page, expect as playwrightExpect } from '@playwright/test';
+
+/** Long enough for a guest to boot on a machine that is busy; its own here, because the bench has no configuration. */
+const expect = playwrightExpect.configure({ timeout: 90_000 });
 
 /** Values of data-stage: where the lab is. */
 export type Stage =
