@@ -16,14 +16,10 @@ umask 022
 # One group, so that bash has read the whole script before it does anything: it may be edited while it runs.
 {
 
-HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+case ${BASH_SOURCE[0]} in */*) HERE=$(cd "${BASH_SOURCE[0]%/*}/" && pwd) ;; *) HERE=$PWD ;; esac
 RECIPE=$HERE
 CACHE=${VIRTIOFS_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/virtiofs-lab}
 JOBS=$(nproc 2>/dev/null || echo 2)
-
-# The versions that the project's tests ran with.
-TESTED_LINUX='6.12.117-1~deb12u1'
-TESTED_PACKAGES='bash-static 5.2.15-2+b13, busybox-static 1:1.35.0-4+deb12u1+b1, gcc-12 12.2.0-14+deb12u1, binutils 2.40-2, libc6-dev-i386 2.36-9+deb12u14, seabios 1.16.2-1'
 
 # Recommended kernel command line; what each word is for stands in README.md.
 CMDLINE='console=ttyS0 tsc=reliable'
@@ -36,8 +32,9 @@ fail() {
 no_way() {
   fail "$* The image can be built in a container instead: 'docker build -t virtiofs-lab-guest guest-images && docker run --rm -v \"$CACHE\":/cache virtiofs-lab-guest' on any machine with Docker fills the same cache."
 }
-hash_of_input() { sha256sum | cut -c1-20; }
 
+# shellcheck source=cache.sh
+. "$HERE/cache.sh"
 # shellcheck source=kernel.sh
 . "$HERE/kernel.sh"
 
@@ -54,13 +51,10 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-# --- what the image is made of, as hashes -----------------------------------------------------------------------
+# --- the cache --------------------------------------------------------------------------------------------------
 
-# Names and contents of files below guest-images/, independent of where the checkout is.
-hash_of_files() {
-  (cd "$RECIPE" && find "$@" -type f | sort | tr '\n' '\0' | xargs -0 sha256sum && find "$@" -type f -perm -u+x | sort) | hash_of_input
-}
-toolchain() { { gcc --version && ld --version; } 2>/dev/null | grep -E '^(gcc|GNU ld)' || echo none; }
+basics=$(missing_basics) ||
+  fail "This machine has no $basics, without which a guest image cannot be looked for. Install them (coreutils, findutils, grep)."
 
 case $CACHE in
   /*[[:space:]:]*) fail "the kernel cannot be compiled below a path with spaces or colons ($CACHE): set VIRTIOFS_LAB_CACHE" ;;
@@ -68,45 +62,43 @@ case $CACHE in
   *) fail "the cache's path is not absolute: $CACHE" ;;
 esac
 
-INPUTS=(build.sh kernel.sh kernel.config patches tools rootfs)
-stamps=$CACHE/images/stamps
-
-# Where it is noted which image this recipe gave with this compiler.
-identify() {
-  recipe=$(hash_of_files "${INPUTS[@]}")
-  compiler=$(toolchain)
-  stamp=$stamps/$recipe-$(hash_of_input <<< "$compiler")-$flavour
+# Ends with the finished image, where there is one and none was asked to be made.
+use_finished() {
+  if [ -z "$refresh$only_initramfs" ] && finished_image; then exit; fi
 }
-identify
-
-# An image that was built from this recipe needs neither the archive nor a compiler. Where there is no compiler, any
-# that this recipe was built with will do.
-finished_image() {
-  local candidates=("$stamp") file
-  [ "$compiler" = none ] && candidates=("$stamps/$recipe"-*-"$flavour")
-  for file in "${candidates[@]}"; do
-    if [ -e "$file" ] && [ -e "$CACHE/images/$(< "$file")/manifest.json" ]; then
-      printf '%s\n' "$CACHE/images/$(< "$file")"
-      return
-    fi
-  done
-  return 1
-}
-if [ -z "$refresh$only_initramfs" ] && finished_image; then
+# What is left where nothing can be built here: the image that the recipe gave elsewhere, as in a container.
+take_from_elsewhere() {
+  local folder
+  [ -z "$refresh$only_initramfs" ] && folder=$(finished_image any) || return 0
+  say "$* Taking the image that this recipe gave elsewhere."
+  printf '%s\n' "$folder"
   exit
-fi
+}
+cannot_build() {
+  take_from_elsewhere "$*"
+  no_way "$*"
+}
+
+# An image that was built from this recipe needs neither the archive nor a compiler.
+identify
+use_finished
 
 # --- the machine ------------------------------------------------------------------------------------------------
 
+# sudo may ask for a password where there is a terminal to ask on.
+has_terminal() { { : < /dev/tty; } 2>/dev/null; }
+may_install() {
+  [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null && { has_terminal || sudo -n true 2>/dev/null; }; }
+}
 as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+  if [ "$(id -u)" = 0 ]; then "$@"; elif has_terminal; then sudo "$@"; else sudo -n "$@"; fi
 }
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
-  no_way 'This machine has no apt: building the guest image needs Debian 12 (or a system like it).'
+  cannot_build 'This machine has no apt: building the guest image needs Debian 12 (or a system like it).'
 fi
 if [ "$(dpkg --print-architecture)" != amd64 ]; then
-  no_way "The guest image is compiled on amd64; this machine is $(dpkg --print-architecture)."
+  cannot_build "The guest image is compiled on amd64; this machine is $(dpkg --print-architecture)."
 fi
 
 missing=()
@@ -117,22 +109,24 @@ command -v make >/dev/null || missing+=(make)
 command -v xz >/dev/null || missing+=(xz-utils)
 command -v flock >/dev/null || missing+=(util-linux)
 if [ ${#missing[@]} -gt 0 ]; then
-  if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
-    no_way "Compiling the guest kernel needs ${missing[*]}, and this user may not install packages. Have 'apt-get install ${missing[*]}' run."
+  if ! may_install; then
+    cannot_build "Compiling the guest kernel needs ${missing[*]}, and this user may not install packages. Have 'apt-get install ${missing[*]}' run."
   fi
   say "installing on this machine: ${missing[*]}"
   { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >&2 ||
-    no_way "apt-get could not install ${missing[*]}."
+    cannot_build "apt-get could not install ${missing[*]}."
 fi
 
-mkdir -p "$CACHE/debs" "$CACHE/packages" "$CACHE/images" "$stamps"
+folders=("$CACHE"/{debs,packages,images,images/stamps})
+if ! mkdir -p "${folders[@]}" 2>/dev/null || [ ! -w "$CACHE" ]; then
+  take_from_elsewhere "The cache $CACHE cannot be written."
+  fail "The cache $CACHE cannot be written: make it this user's, or set VIRTIOFS_LAB_CACHE to another folder."
+fi
 exec 9> "$CACHE/lock"
 if ! flock --nonblock 9; then
   say 'another build is running; waiting for it'
   flock 9
-  if [ -z "$refresh$only_initramfs" ] && finished_image; then
-    exit
-  fi
+  use_finished
 fi
 work=$(mktemp -d "$CACHE/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -206,7 +200,7 @@ fetch() {
     fi
     if ! package_files "$arch" > "$work/files.$arch" 2> "$work/apt.log"; then
       cat "$work/apt-update.log" "$work/apt.log" >&2 2>/dev/null || true
-      no_way "The archive that apt is set up for does not have all of: ${PACKAGES[$arch]} ($arch); apt's words are above."
+      cannot_build "The archive that apt is set up for does not have all of: ${PACKAGES[$arch]} ($arch); apt's words are above."
     fi
     local todo=()
     while IFS= read -r file; do
@@ -223,6 +217,7 @@ fetch() {
       done
       (cd "$work/debs" && apt_for "$arch" download "${names[@]}" > "$work/apt.log" 2>&1) || {
         cat "$work/apt.log" >&2
+        take_from_elsewhere 'A package could not be downloaded.'
         fail 'a package could not be downloaded; apt'\''s words are above'
       }
       mv "$work/debs"/* "$CACHE/debs/"
@@ -251,11 +246,14 @@ version_of() {
 
 fetch
 linux_version=$(version_of linux-source-6.12)
-if [ "$linux_version" != "$TESTED_LINUX" ]; then
-  say "the archive has no linux-source-6.12 $TESTED_LINUX, which the tests ran with; building with $linux_version"
-fi
-
 libc_headers=$(dpkg-query --show --showformat='${Version}' libc6-dev)
+{
+  printf '%s\n' "$compiler" "libc6-dev $libc_headers"
+  for name in linux-source-6.12 bash-static busybox-static libc6-dev-i386 seabios; do
+    printf '%s\n' "$name $(version_of "$name")"
+  done
+} | say_untested
+
 versions=$(printf '%s\n' "$compiler" "libc6-dev $libc_headers" "$(sort "$work/files")")
 kernel_key=$({
   hash_of_files kernel.sh kernel.config patches
