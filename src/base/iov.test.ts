@@ -5,6 +5,7 @@ import {
   bytesToString,
   IovReader,
   IovWriter,
+  type Memory,
   readerOf,
   ShortMessage,
   Spans,
@@ -19,6 +20,21 @@ class WatchedMemory extends ArrayMemory {
   readonly ranges: [number, number][] = [];
   override written(start: number, end: number): void {
     this.ranges.push([start, end]);
+  }
+}
+
+/** Memory that moves as WebAssembly's does when it grows: each call of `written` moves it and empties the old buffer. */
+class MovingMemory implements Memory {
+  bytes: Uint8Array<ArrayBuffer>;
+  view: DataView;
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size);
+    this.view = new DataView(this.bytes.buffer);
+  }
+  written(_start: number, _end: number): void {
+    const { buffer } = this.bytes;
+    this.bytes = new Uint8Array(structuredClone(buffer, { transfer: [buffer] }));
+    this.view = new DataView(this.bytes.buffer);
   }
 }
 
@@ -102,6 +118,24 @@ describe('iov', () => {
     expect(() => writer.bytes(new Uint8Array(4).fill(1))).toThrow(ShortMessage);
     expect(() => writer.zero(4)).toThrow(ShortMessage);
     expect(target).toEqual(new Uint8Array(3));
+  });
+
+  test('a memory that moves while it is written has every byte', () => {
+    const memory = new MovingMemory(64);
+    memory.bytes.fill(0xee);
+    const spans = new Spans();
+    spans.push(1, 17);
+    spans.push(20, 3);
+    spans.push(30, 9);
+    const writer = new IovWriter(memory, spans);
+    writer.struct(record, (out) => {
+      out.id = 7;
+    });
+    writer.bytes(new Uint8Array([1, 2, 3, 4, 5, 6]));
+    writer.zero(7);
+    const reader = new IovReader(memory, spans);
+    expect(reader.struct(record).id).toBe(7);
+    expect([...reader.bytes(13)]).toEqual([1, 2, 3, 4, 5, 6, 0, 0, 0, 0, 0, 0, 0]);
   });
 
   test('limit hides what lies behind the message', () => {

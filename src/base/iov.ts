@@ -5,7 +5,10 @@ import type { Struct } from './struct.ts';
 export interface Memory {
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  /** INVARIANT: called for every range [start, end) that was written, so that translated code over it is dropped. */
+  /**
+   * INVARIANT: called for every range [start, end) that is written, so that translated code over it is dropped.
+   * It may move the memory itself: `bytes` and `view` are asked for after it.
+   */
   written(start: number, end: number): void;
 }
 
@@ -226,13 +229,12 @@ export class IovWriter extends Cursor {
   /** Appends bytes. */
   bytes(source: Uint8Array): void {
     this.need(source.length);
-    const { bytes } = this.memory;
     let done = 0;
     while (done < source.length) {
       const count = Math.min(this.here(), source.length - done);
       const at = this.address();
       this.memory.written(at, at + count);
-      bytes.set(count === source.length ? source : source.subarray(done, done + count), at);
+      this.memory.bytes.set(count === source.length ? source : source.subarray(done, done + count), at);
       this.pass(count);
       done += count;
     }
@@ -241,12 +243,11 @@ export class IovWriter extends Cursor {
   /** Appends `count` zero bytes. */
   zero(count: number): void {
     this.need(count);
-    const { bytes } = this.memory;
     while (count > 0) {
       const here = Math.min(this.here(), count);
       const at = this.address();
       this.memory.written(at, at + here);
-      bytes.fill(0, at, at + here);
+      this.memory.bytes.fill(0, at, at + here);
       this.pass(here);
       count -= here;
     }
