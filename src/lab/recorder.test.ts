@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Exchange } from '../base/exchange.ts';
 import { ArrayMemory, IovReader, IovWriter, Spans } from '../base/iov.ts';
+import { fuse_in_header } from '../fs/fuse/abi.ts';
 import { decode, type LogRecord, RecordFlag, recordOffsets } from './record.ts';
 import { RecordLog } from './record-log.ts';
 import { type AnsweredRequest, KEEP, Recorder } from './recorder.ts';
@@ -161,6 +162,28 @@ describe('recorder', () => {
     recorder.used(x, 0, false, 2);
     const records = recordsOf(recorder.log);
     expect(records.map((r) => [r.seq, r.flags & RecordFlag.DROPPED, r.used])).toEqual([[1, RecordFlag.DROPPED, 0]]);
+  });
+
+  it('knows of a dropped request who asked for what, and nothing of the one before', () => {
+    const { recorder, memory } = setUp(1000);
+    const before = exchange(memory, 0, [40], [16]);
+    recorder.taken(before, 0, 1, 1);
+    recorder.answered(before, answer);
+    recorder.used(before, 0, false, 2);
+    const out = new fuse_in_header(memory.view, 200);
+    out.opcode = 26;
+    out.unique = 77;
+    out.nodeid = 8;
+    out.pid = 5;
+    out.uid = 6;
+    out.gid = 7;
+    recorder.taken(exchange(memory, 200, [40], [16]), 1, 3, 3);
+    recorder.taken(exchange(memory, 300, [39], [16]), 2, 3, 3);
+    recorder.reset();
+    const who = ({ opcode, unique, nodeid, pid, uid, gid }: LogRecord) => [opcode, unique, nodeid, pid, uid, gid];
+    const [, whole, short] = recordsOf(recorder.log) as [LogRecord, LogRecord, LogRecord];
+    expect(who(whole)).toEqual([26, 77, 8, 5, 6, 7]);
+    expect(who(short)).toEqual([0, 0, 0, 0, 0, 0]);
   });
 
   it('counts requests also while it does not record', () => {

@@ -1,6 +1,7 @@
 // Joins what the device and the server see of a request into one record of the log.
 import type { Exchange } from '../base/exchange.ts';
 import type { Memory, Spans } from '../base/iov.ts';
+import { fuse_in_header } from '../fs/fuse/abi.ts';
 import {
   encodeHeader,
   pathAt,
@@ -196,6 +197,7 @@ export class Recorder {
 
   private finish(index: number, slot: Slot): void {
     const { header, path, spans } = slot;
+    if (header.answered === 0) readRequest(slot);
     slot.open = false;
     this.free.push(index);
     header.pathLength = path.length;
@@ -213,6 +215,19 @@ export class Recorder {
     if (slot.req.length > 65536) slot.req = new Uint8Array(KEEP);
     if (slot.res.length > 65536) slot.res = new Uint8Array(KEEP);
   }
+}
+
+/** Who asked for what, of a request that the server has not told of: the slot still has that of the one before. */
+function readRequest({ header, req }: Slot): void {
+  const { size } = fuse_in_header;
+  const bytes = header.reqLength < size ? new Uint8Array(size) : req;
+  const from = new fuse_in_header(new DataView(bytes.buffer));
+  header.opcode = from.opcode;
+  header.unique = from.unique;
+  header.nodeid = from.nodeid;
+  header.pid = from.pid;
+  header.uid = from.uid;
+  header.gid = from.gid;
 }
 
 function put(target: Uint8Array, at: number, source: Uint8Array, length: number): void {
