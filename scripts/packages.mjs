@@ -44,12 +44,12 @@ export function packagesMatch(root) {
   return Object.keys(present).every((path) => path in wanted);
 }
 
-/** Installs the node packages where they are missing or are not those of the lock. */
+/** Installs the node packages where they are missing or are not those of the lock. Says so on standard error. */
 export async function ensurePackages() {
   checkNode();
   if (packagesMatch(ROOT)) return;
-  console.log('Installing the node packages (npm ci)');
-  const { status } = await run('npm', ['ci', '--no-fund', '--no-audit']);
+  console.error('Installing the node packages (npm ci)');
+  const { status } = await run('npm', ['ci', '--no-fund', '--no-audit'], { stdout: 'stderr' });
   if (status !== 0) throw new Stop(`npm ci ended with ${status}: the node packages are not installed.`);
   if (!packagesMatch(ROOT)) {
     throw new Stop('npm ci left node_modules without what package-lock.json names (is NODE_ENV=production set?).');

@@ -25,6 +25,9 @@ const children = new Set();
 // of them. Without one each gets a group of its own, which a signal to us alone can then be passed on to.
 const ownGroups = !process.stdin.isTTY;
 
+/** Where a child's standard output goes. @type {Record<string, import('node:child_process').StdioPipe | 'inherit' | 'ignore' | 2>} */
+const outputOf = { show: 'inherit', collect: 'pipe', stderr: 2, quiet: 'ignore' };
+
 /** @param {NodeJS.Signals} signal */
 function passOn(signal) {
   for (const child of children) {
@@ -39,10 +42,10 @@ function passOn(signal) {
 
 /**
  * Runs a command and resolves with its exit status (128 + signal where a signal ended it).
- * `stdout: 'collect'` gives what it printed instead of showing it.
+ * `stdout: 'collect'` gives what it printed instead of showing it, 'stderr' shows it there.
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, stdout?: 'show' | 'collect', quiet?: boolean }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, stdout?: 'show' | 'collect' | 'stderr', quiet?: boolean }} [options]
  * @returns {Promise<{ status: number, stdout: string }>}
  */
 export function run(command, args, options = {}) {
@@ -51,7 +54,7 @@ export function run(command, args, options = {}) {
     cwd,
     env,
     detached: ownGroups,
-    stdio: ['inherit', stdout === 'collect' ? 'pipe' : quiet ? 'ignore' : 'inherit', quiet ? 'ignore' : 'inherit'],
+    stdio: ['inherit', outputOf[quiet && stdout === 'show' ? 'quiet' : stdout], quiet ? 'ignore' : 'inherit'],
   });
   children.add(child);
   let collected = '';
