@@ -67,6 +67,24 @@ describe('5.5 5.6 numbers and generations', () => {
     expect(other.ino).toBe(lost.ino);
     expect(other.generation).not.toBe(lost.generation);
   });
+
+  test('pairs that two sessions in a row have lost are not given out again', async () => {
+    const store = new FaultyStore(new MemoryStore());
+    const first = await Tree.open(store, { commitInterval: 1e9 });
+    await first.sync();
+    const seen = new Set<string>();
+    for (let session = 0; session < 3; session++) {
+      const tree = await Tree.open(store, { commitInterval: 1e9 });
+      // The commit that follows the opening by itself; what comes after it is lost.
+      await tree.sync();
+      store.fate = () => 'fail';
+      const { ino, generation } = make(tree, 'a');
+      seen.add(`${ino} ${generation}`);
+      await tree.close().catch(() => {});
+      store.fate = () => 'store';
+    }
+    expect(seen.size).toBe(3);
+  });
 });
 
 describe('names', () => {
@@ -147,6 +165,20 @@ describe('names', () => {
 });
 
 describe('paths', () => {
+  test('directories nested deeper than any stack have no path where it would be too long, and answer', async () => {
+    const tree = await open();
+    let dir = tree.root;
+    const nested: Inode[] = [];
+    for (let i = 0; i < 20_000; i++) {
+      dir = tree.mkdir(dir, 'd', { mode: 0o755, ...owner });
+      nested.push(dir);
+    }
+    expect(tree.path(nested.at(-1) as Inode)).toBeUndefined();
+    expect(tree.path(nested[2046] as Inode)).toBe('/d'.repeat(2047));
+    expect(tree.path(nested[2047] as Inode)).toBeUndefined();
+    await tree.close();
+  });
+
   test('follow renames of directories above, and every other name when the first goes', async () => {
     const tree = await open();
     const { root } = tree;
