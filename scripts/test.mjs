@@ -67,7 +67,7 @@ const SUITES = [
   },
   {
     name: 'image',
-    what: 'the guest image is reproducible',
+    what: "the image's initramfs and tools are reproducible (the kernel: npm run soak)",
     needs: ['image'],
     run: () => single('bash', join(ROOT, 'guest-images', 'reproducible-test.sh')),
   },
