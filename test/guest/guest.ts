@@ -1,27 +1,30 @@
-// A guest for a file of tests: booted once, looked after behind every test, unmounted and mounted again at the end.
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+// Guests for tests. Whoever leaves one with its mount is looked after: caches dropped, what the server still holds
+// compared with the root alone, unmounted, the device reset, mounted again.
+import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest';
 import { bootGuest, type GuestMachine, type GuestMachineOptions } from '../../src/lab/headless/guest-machine.ts';
 
 /** Long enough for a boot while the machine is busy with other things. */
 export const BOOT_TIMEOUT = 180_000;
 /** Times that the caches may have to be dropped. */
 const ROUNDS = 10;
+/** The person's shell stays out of the tree, which it would keep from being unmounted. */
+const OUTSIDE = 'lab.cwd=/';
+/** What lookups() gives where the guest holds nothing. */
+export const ROOT_ALONE = [{ nodeid: 1, nlookup: 1 }];
 
 export const lookups = (machine: GuestMachine): { nodeid: number; nlookup: number }[] =>
   [...machine.server.session.lookups()].map(({ nodeid, nlookup }) => ({ nodeid, nlookup }));
 
-/** Leaves /mnt/lab with the person's shell, which would keep it from being unmounted. */
-export async function leaveTree(machine: GuestMachine): Promise<void> {
-  const left = new Promise<void>((resolve) => {
-    const off = machine.lab.commands.on(({ event }) => {
-      if (event !== 'end') return;
-      off();
-      resolve();
-    });
+/** A mock, for vi.restoreAllMocks() to end: collects the server's table as it stands when a session ends: by DESTROY, or by a reset with none before it. */
+export function tablesAtEnd(machine: GuestMachine): ReturnType<typeof lookups>[] {
+  const { session } = machine.server;
+  const tables: ReturnType<typeof lookups>[] = [];
+  const end = session.end.bind(session);
+  vi.spyOn(session, 'end').mockImplementation(() => {
+    if (session.open) tables.push(lookups(machine));
+    end();
   });
-  await machine.waitForTerminal(/# $/);
-  machine.type('cd /\n');
-  await left;
+  return tables;
 }
 
 /** With the guest's caches dropped, the server's table holds the root alone, and no handle is open. */
@@ -33,31 +36,61 @@ export async function expectRootAlone(machine: GuestMachine): Promise<void> {
     expect(dropped).toEqual({ status: 0, stdout: '', stderr: '' });
     if (machine.server.session.nodes.size === 1) break;
   }
-  expect(lookups(machine)).toEqual([{ nodeid: 1, nlookup: 1 }]);
+  expect(lookups(machine)).toEqual(ROOT_ALONE);
   expect(machine.server.session.handles.size).toBe(0);
 }
 
-/** The session ends with DESTROY, begins again with a second INIT, and each time the table is empty but for the root. */
+/** The session ends with DESTROY, then comes a reset, then a second INIT: each time there is the root alone. */
 export async function expectCleanSessions(machine: GuestMachine): Promise<void> {
-  expect(await machine.run('cd /; umount /mnt/lab')).toEqual({ status: 0, stdout: '', stderr: '' });
-  expect(machine.server.session.open).toBe(false);
-  expect(lookups(machine)).toEqual([{ nodeid: 1, nlookup: 1 }]);
-  expect(await machine.run('cd /; mount -t virtiofs lab /mnt/lab && ls -A /mnt/lab > /dev/null')).toEqual({
-    status: 0,
-    stdout: '',
-    stderr: '',
-  });
-  expect(machine.server.session.open).toBe(true);
+  const silent = async (script: string): Promise<void> =>
+    expect(await machine.run(script)).toEqual({ status: 0, stdout: '', stderr: '' });
+  const { session } = machine.server;
+  const tables = tablesAtEnd(machine);
+  await silent('cd /; umount /mnt/lab');
+  expect(tables).toEqual([ROOT_ALONE]);
+  expect(session.open).toBe(false);
+  expect(lookups(machine)).toEqual(ROOT_ALONE);
+  const { epoch } = session;
+  await silent('cd /sys/bus/virtio/drivers/virtiofs; id=$(echo virtio*); echo $id > unbind && echo $id > bind');
+  expect(session.epoch).toBeGreaterThan(epoch);
+  expect(lookups(machine)).toEqual(ROOT_ALONE);
+  await silent('cd /; mount -t virtiofs lab /mnt/lab && ls -A /mnt/lab > /dev/null');
+  expect(session.open).toBe(true);
   await expectRootAlone(machine);
+  expect(tables).toHaveLength(1);
+  vi.restoreAllMocks();
+}
+
+function boot(options: GuestMachineOptions): Promise<GuestMachine> {
+  return bootGuest({ ...options, append: `${OUTSIDE} ${options.append ?? ''}`.trim() });
+}
+
+/** Boots a guest for one test. Where the test leaves it running, its mount must be as clean as useGuest() wants it. */
+export async function withGuest(
+  options: GuestMachineOptions,
+  test: (machine: GuestMachine) => Promise<void>,
+): Promise<void> {
+  const machine = await boot(options);
+  try {
+    await test(machine);
+    if (machine.lab.stage.stage === 'powered-off') {
+      expect(lookups(machine)).toEqual(ROOT_ALONE);
+      expect(machine.server.session.handles.size).toBe(0);
+    } else {
+      await expectRootAlone(machine);
+      await expectCleanSessions(machine);
+    }
+  } finally {
+    await machine.close();
+  }
 }
 
 /** Boots a guest for the tests of a file. The function gives it. */
 export function useGuest(options: GuestMachineOptions = {}): () => GuestMachine {
   let machine: GuestMachine | undefined;
   beforeAll(async () => {
-    machine = await bootGuest(options);
+    machine = await boot(options);
     await machine.ready();
-    await leaveTree(machine);
   }, BOOT_TIMEOUT);
   afterEach(async () => {
     await expectRootAlone(machine as GuestMachine);

@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { GuestGone } from '../../src/lab/agent.ts';
-import { bootGuest, type GuestMachine } from '../../src/lab/headless/guest-machine.ts';
-import { BOOT_TIMEOUT, expectCleanSessions, expectRootAlone, leaveTree, lookups } from './guest.ts';
+import type { GuestMachine } from '../../src/lab/headless/guest-machine.ts';
+import { BOOT_TIMEOUT, expectRootAlone, lookups, ROOT_ALONE, tablesAtEnd, withGuest } from './guest.ts';
 
 const P9 = 'mkdir -p /tmp/9; mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 host9p /tmp/9';
 
@@ -17,7 +17,7 @@ async function reboots(machine: GuestMachine, how: () => Promise<unknown>): Prom
   });
   await expect(how()).rejects.toThrow(GuestGone);
   // Nothing that the guest before was given is left.
-  expect(lookups(machine)).toEqual([{ nodeid: 1, nlookup: 1 }]);
+  expect(lookups(machine)).toEqual(ROOT_ALONE);
   expect(machine.server.session.handles.size).toBe(0);
   await again;
   expect(machine.reboots).toBe(before + 1);
@@ -28,8 +28,7 @@ describe('a reboot is a fresh emulator on the same device and tree', () => {
     it(
       `reboot -f three times${p9 ? ", with v86's 9p beside it" : ''}`,
       async () => {
-        const machine = await bootGuest({ p9 });
-        try {
+        await withGuest({ p9 }, async (machine) => {
           let wanted = '';
           for (let i = 1; i <= 3; i++) {
             const line = `round ${i}`;
@@ -46,12 +45,7 @@ describe('a reboot is a fresh emulator on the same device and tree', () => {
             expect(await machine.run('cat /mnt/lab/file')).toEqual({ status: 0, stdout: wanted, stderr: '' });
           }
           if (p9) expect(await machine.run(`${P9} && cat /tmp/9/file`)).toMatchObject({ stdout: wanted });
-          await leaveTree(machine);
-          await expectRootAlone(machine);
-          await expectCleanSessions(machine);
-        } finally {
-          await machine.close();
-        }
+        });
       },
       BOOT_TIMEOUT * 2,
     );
@@ -60,8 +54,7 @@ describe('a reboot is a fresh emulator on the same device and tree', () => {
   it(
     'by a panic, by Ctrl-Alt-Del, by the init, by the restart button, each of them through a triple fault',
     async () => {
-      const machine = await bootGuest({ append: 'panic=1 reboot=t' });
-      try {
+      await withGuest({ append: 'panic=1 reboot=t' }, async (machine) => {
         await machine.run('echo kept > file; sync');
         const running = () => machine.run('while :; do sleep 1; done');
         await reboots(machine, () => machine.run('echo c > /proc/sysrq-trigger'));
@@ -77,9 +70,7 @@ describe('a reboot is a fresh emulator on the same device and tree', () => {
           return job;
         });
         expect(await machine.run('cat file')).toEqual({ status: 0, stdout: 'kept\n', stderr: '' });
-      } finally {
-        await machine.close();
-      }
+      });
     },
     BOOT_TIMEOUT * 2,
   );
@@ -87,21 +78,25 @@ describe('a reboot is a fresh emulator on the same device and tree', () => {
   it(
     'power off is a named end, and nothing that was synced is lost',
     async () => {
-      const machine = await bootGuest();
-      try {
+      await withGuest({}, async (machine) => {
         await machine.run('echo kept > file; sync');
+        await expectRootAlone(machine);
+        const tables = tablesAtEnd(machine);
         const off = machine.waitForStage(({ stage }) => stage === 'powered-off');
         machine.lab.powerOff();
         await off;
-        expect(lookups(machine)).toEqual([{ nodeid: 1, nlookup: 1 }]);
+        expect(tables).toEqual([ROOT_ALONE]);
+        vi.restoreAllMocks();
+        expect(lookups(machine)).toEqual(ROOT_ALONE);
         await machine.lab.restart();
         expect(await machine.run('cat file')).toMatchObject({ stdout: 'kept\n' });
         const again = machine.waitForStage(({ stage }) => stage === 'powered-off');
         await expect(machine.run('poweroff -f')).rejects.toThrow(GuestGone);
         await again;
-      } finally {
-        await machine.close();
-      }
+        expect(lookups(machine)).toEqual(ROOT_ALONE);
+        await machine.lab.restart();
+        expect(await machine.run('cat file')).toMatchObject({ stdout: 'kept\n' });
+      });
     },
     BOOT_TIMEOUT,
   );
@@ -109,18 +104,13 @@ describe('a reboot is a fresh emulator on the same device and tree', () => {
   it(
     'with requests that are not answered when it comes',
     async () => {
-      const machine = await bootGuest();
-      try {
+      await withGuest({}, async (machine) => {
         await machine.run('i=0; while [ $i -lt 50 ]; do echo $i > f$i; i=$((i + 1)); done; sync');
         await reboots(machine, () =>
           machine.run('dd if=/dev/zero of=big bs=1M count=64 & while ! [ -s big ]; do :; done; reboot -f'),
         );
         expect(await machine.run('cat f* | sort -n | tail -n 1')).toMatchObject({ stdout: '49\n' });
-        await leaveTree(machine);
-        await expectRootAlone(machine);
-      } finally {
-        await machine.close();
-      }
+      });
     },
     BOOT_TIMEOUT,
   );
