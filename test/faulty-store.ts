@@ -26,6 +26,8 @@ export class FaultyStore implements Store {
   readonly attempts: { durability: Durability; batch: Batch }[] = [];
   /** What a commit, or the reading of a chunk, waits for. */
   commitGate: Promise<void> | undefined;
+  /** Chunks that cannot be read. */
+  unreadable: (ino: number, index: number) => boolean = () => false;
   chunkGate: Promise<void> | undefined;
   private readonly inner: Store;
   private stopped = false;
@@ -45,6 +47,7 @@ export class FaultyStore implements Store {
 
   chunk(ino: number, index: number): ReturnType<Store['chunk']> {
     const { chunkGate } = this;
+    if (this.unreadable(ino, index)) return Promise.reject(new StoreError('io', 'unreadable, says the test'));
     return chunkGate ? chunkGate.then(() => this.inner.chunk(ino, index)) : this.inner.chunk(ino, index);
   }
 
@@ -62,6 +65,14 @@ export class FaultyStore implements Store {
     await done;
     this.stored.push({ durability, batch });
     if (fate === 'stop-after') return new Promise(() => {});
+  }
+
+  ready(): Promise<void> | undefined {
+    return this.inner.ready?.();
+  }
+
+  async relieve(): Promise<boolean> {
+    return (await this.inner.relieve?.()) ?? false;
   }
 
   usage(): Usage {

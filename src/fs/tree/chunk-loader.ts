@@ -5,6 +5,9 @@ import type { Inode } from './inode.ts';
 import { type Store, StoreError } from './store.ts';
 import type { WriteBehind } from './write-behind.ts';
 
+/** Cut chunks that are loaded at once. */
+const PREPARE_BATCH = 64;
+
 /** Turns what a store failed with into what a request is answered. */
 function posix(error: unknown): unknown {
   return error instanceof StoreError ? new PosixError('EIO', error.message) : error;
@@ -17,6 +20,8 @@ export class ChunkLoader {
   private readonly chunkSize: number;
   /** Chunks that were cut while they were not in memory: loaded before the next commit, which has to write them. */
   private readonly cuts = new Set<Chunk>();
+  /** Those of them that could not be loaded for the commit that is being prepared. */
+  private readonly unreadable = new Set<Chunk>();
 
   constructor(store: Store, cache: ChunkCache, behind: WriteBehind, chunkSize: number) {
     this.store = store;
@@ -38,15 +43,31 @@ export class ChunkLoader {
     this.cuts.delete(chunk);
   }
 
-  /** Loads what there is to load for a commit. */
+  /**
+   * Loads cut chunks for a commit, some at a time: called until it is undefined. A chunk that cannot be read does not
+   * hold the commit up: it stays cut, and the next commit tries again.
+   */
   prepare(): Promise<void> | undefined {
-    if (this.cuts.size === 0) return undefined;
-    const { chunkSize } = this;
-    const loads = [...this.cuts].map((chunk) => {
-      const start = chunk.index * chunkSize;
-      return this.load(chunk.inode, start, start + 1).then((pinned) => this.unpin(pinned));
-    });
-    return Promise.all(loads).then(() => {});
+    const batch: Chunk[] = [];
+    for (const chunk of this.cuts) {
+      if (this.unreadable.has(chunk)) continue;
+      batch.push(chunk);
+      if (batch.length === PREPARE_BATCH) break;
+    }
+    if (batch.length > 0) return Promise.all(batch.map((chunk) => this.applyCut(chunk))).then(() => {});
+    this.unreadable.clear();
+    return undefined;
+  }
+
+  private async applyCut(chunk: Chunk): Promise<void> {
+    const start = chunk.index * this.chunkSize;
+    try {
+      this.unpin(await this.load(chunk.inode, start, start + 1));
+    } catch (error) {
+      // Whoever reads the chunk is told.
+      if (!(error instanceof PosixError)) throw error;
+      this.unreadable.add(chunk);
+    }
   }
 
   /** Loads and pins the allocated chunks of a range; what was pinned has to be unpinned. */
@@ -103,6 +124,11 @@ export class ChunkLoader {
       }
     } finally {
       chunk.loading = undefined;
+      // Whoever waited for it may have gone, because another chunk could not be read.
+      if (chunk.pins === 0) {
+        this.settle(chunk);
+        this.cache.trim();
+      }
     }
   }
 
@@ -110,11 +136,16 @@ export class ChunkLoader {
   unpin(pinned: readonly Chunk[]): void {
     for (const chunk of pinned) {
       chunk.pins--;
-      if (chunk.pins > 0 || chunk.dropped) continue;
-      if (!chunk.bytes) {
-        if (chunk.cut === Number.POSITIVE_INFINITY && !chunk.loading) chunk.inode.chunks?.delete(chunk.index);
-      } else if (!chunk.dirty && !chunk.flying) this.cache.touch(chunk);
+      if (chunk.pins === 0) this.settle(chunk);
     }
     this.cache.trim();
+  }
+
+  /** Nobody holds the chunk: from now on it may be evicted, or forgotten where there is nothing of it. */
+  private settle(chunk: Chunk): void {
+    if (chunk.dropped) return;
+    if (!chunk.bytes) {
+      if (chunk.cut === Number.POSITIVE_INFINITY && !chunk.loading) chunk.inode.chunks?.delete(chunk.index);
+    } else if (!chunk.dirty && !chunk.flying) this.cache.touch(chunk);
   }
 }

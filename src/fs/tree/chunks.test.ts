@@ -1,11 +1,12 @@
 // Chunks while a load or a commit of them is under way.
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { FaultyStore } from '../../../test/faulty-store.ts';
 import { MemoryStore } from '../../../test/memory-store.ts';
 import { contentOf } from '../../../test/tree-model.ts';
 import { readerOf } from '../../base/iov.ts';
 import { checkTree } from './check-tree.ts';
 import type { Inode } from './inode.ts';
+import type { Superblock } from './store.ts';
 import { Tree } from './tree.ts';
 
 const CHUNK = 4096;
@@ -102,5 +103,77 @@ test('chunks that a failed commit was to remove are removed by the next', async 
   store.fate = () => 'store';
   await tree.sync();
   expect([0, 1, 2, 3].map((index) => inner.chunk(file.ino, index) !== undefined)).toEqual([true, false, false, false]);
+  await tree.close();
+});
+
+test('a chunk that cannot be read, or is missing, holds up no commit', async () => {
+  const { store, inner, tree, file } = await cold(2 ** 20);
+  const other = tree.mknod(tree.root, 'g', { mode: 0o644, uid: 0, gid: 0 });
+  await tree.sync();
+  const removed = { ino: file.ino, from: 1, to: 2 };
+  const { superblock } = await inner.open();
+  await inner.commit({ superblock: superblock as Superblock, puts: [], removals: [], drops: [removed], chunks: [] });
+  store.unreadable = (_ino, index) => index === 3;
+  for (const size of [3 * CHUNK + 100, CHUNK + 100]) {
+    tree.setattr(file, { size });
+    await tree.write(other, 0, 5, bytes(5, size));
+    await tree.sync();
+    expect(inner.chunk(other.ino, 0)).toEqual(new Uint8Array(5).fill(size));
+  }
+  await tree.close();
+});
+
+test('a cut of a chunk that could not be read is stored when it can be', async () => {
+  const { store, inner, tree, file } = await cold(2 ** 20);
+  store.unreadable = () => true;
+  tree.setattr(file, { size: 3 * CHUNK + 100 });
+  await tree.sync();
+  expect(inner.chunk(file.ino, 3)).toHaveLength(CHUNK);
+  store.unreadable = () => false;
+  tree.setattr(file, { mode: 0o600 });
+  await tree.sync();
+  expect(inner.chunk(file.ino, 3)).toHaveLength(100);
+  await tree.close();
+});
+
+test('many cut chunks are loaded some at a time', async () => {
+  const inner = new MemoryStore();
+  const first = await Tree.open(inner, { chunkSize: CHUNK });
+  for (let i = 0; i < 200; i++) {
+    const made = first.mknod(first.root, `f${i}`, { mode: 0o644, uid: 0, gid: 0 });
+    await first.write(made, 0, CHUNK, bytes(CHUNK, i));
+  }
+  await first.close();
+  let loading = 0;
+  let most = 0;
+  vi.spyOn(inner, 'chunk').mockImplementation((async () => {
+    most = Math.max(most, ++loading);
+    await new Promise((resolve) => setImmediate(resolve));
+    loading--;
+    return new Uint8Array(CHUNK);
+  }) as unknown as typeof inner.chunk);
+  const tree = await Tree.open(inner, { commitInterval: 1e9 });
+  for (const { inode } of tree.readdir(tree.root, 0)) tree.setattr(inode, { size: 10 });
+  await tree.sync();
+  expect(most).toBe(64);
+  await tree.close();
+  vi.restoreAllMocks();
+  const last = await Tree.open(inner);
+  expect((await contentOf(last, last.lookup(last.root, 'f7') as Inode)).length).toBe(10);
+  expect(inner.chunk((last.lookup(last.root, 'f199') as Inode).ino, 0)).toHaveLength(10);
+  await last.close();
+});
+
+test('chunks that arrive after another one has failed can be let go of', async () => {
+  const { store, tree, file } = await cold(CHUNK);
+  const { wait, open } = gate();
+  store.unreadable = (_ino, index) => index === 0;
+  store.chunkGate = wait;
+  const reading = tree.read(file, 0, 4 * CHUNK);
+  await expect(reading).rejects.toMatchObject({ errno: 5 });
+  open();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(tree.counters.chunkMisses).toBe(4);
+  expect(tree.counters.cachedBytes).toBeLessThanOrEqual(CHUNK);
   await tree.close();
 });

@@ -67,6 +67,13 @@ export interface Store {
    * its chunks in place. Commits are not begun before the one before has ended. Rejects with StoreError.
    */
   commit(batch: Batch, durability: Durability): Promise<void>;
+  /** What has to be waited for before a commit can be made, undefined where one can. Never rejects. */
+  ready?(): Promise<void> | undefined;
+  /**
+   * For a commit that removes something and was refused with `quota`: gives up what the store keeps in reserve, so that
+   * it can be tried again. False where there was nothing. The store takes its reserve again when it can.
+   */
+  relieve?(): Promise<boolean>;
   usage(): Usage;
   close(): Promise<void>;
 }

@@ -33,6 +33,8 @@ export interface WriteBehindOptions {
 /** A commit that is under way or is to come, and those who wait for it. */
 class Ticket {
   durability: Durability = 'relaxed';
+  /** Whether the store was asked for its reserve. */
+  relieved = false;
   readonly done: Promise<void>;
   resolve!: () => void;
   reject!: (error: PosixError) => void;
@@ -163,7 +165,7 @@ export class WriteBehind {
       ticket.reject(new PosixError('EIO', this.lost.message));
       return;
     }
-    const prepared = this.source.prepare();
+    const prepared = this.store.ready?.() ?? this.source.prepare();
     if (!prepared) {
       this.begin(ticket);
       return;
@@ -205,6 +207,37 @@ export class WriteBehind {
       (error: unknown) => {
         this.land(set);
         this.dirty.merge(set);
+        const removes = batch.drops.length > 0 || batch.removals.length > 0;
+        if (removes && error instanceof StoreError && error.code === 'quota' && !ticket.relieved) {
+          this.relieve(ticket, error);
+        } else this.failed(ticket, error);
+      },
+    );
+  }
+
+  /**
+   * Storage that is full takes no commit, not even one that frees most of it: what it frees counts only afterwards.
+   * So the store's reserve goes first, and the commit is made again, with what has changed since.
+   */
+  private relieve(ticket: Ticket, refused: StoreError): void {
+    ticket.relieved = true;
+    this.preparing = true;
+    const relieved = this.store.relieve?.() ?? Promise.resolve(false);
+    relieved.then(
+      (freed) => {
+        this.preparing = false;
+        if (!freed) {
+          this.failed(ticket, refused);
+          return;
+        }
+        const waiting = this.next;
+        if (waiting?.durability === 'strict') ticket.durability = 'strict';
+        if (waiting) ticket.done.then(waiting.resolve, waiting.reject);
+        this.next = ticket;
+        this.pump();
+      },
+      (error: unknown) => {
+        this.preparing = false;
         this.failed(ticket, error);
       },
     );
