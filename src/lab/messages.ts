@@ -46,6 +46,8 @@ export type ToWorker =
   | { type: 'log-ack'; seq: number }
   /** Write everything dirty to the store now (page hidden or going away). */
   | { type: 'commit-now' }
+  /** The last order: ends the guest, stores what is dirty and lets go of the tree; answered by `closed`. */
+  | { type: 'close' }
   /** From the page, because a worker has no persist(). */
   | { type: 'quota'; quota: number | undefined; usage: number | undefined; persisted: boolean };
 
@@ -67,6 +69,8 @@ export type FailureCode =
   | 'quota'
   /** The tree was open and is ours no more: another tab took it, or the site's data were removed. */
   | 'tree-lost'
+  /** The store failed to read or to write; what could not be written is kept and tried again. */
+  | 'store-failing'
   /** The emulator failed. */
   | 'emulator'
   /** The device found the guest's ring broken (DEVICE_NEEDS_RESET). */
@@ -105,6 +109,10 @@ export interface ProcessName {
 export type FromWorker =
   | { type: 'stage'; stage: Stage; detail?: string }
   | { type: 'failed'; code: FailureCode; message: string }
+  /** After a failure to store: everything up to now is stored. */
+  | { type: 'stored' }
+  /** To `close`, whether or not everything could be stored. */
+  | { type: 'closed' }
   /** The terminal. */
   | { type: 'console'; bytes: Uint8Array }
   /** The boot log. */

@@ -1,9 +1,9 @@
 // The lab in a Web Worker: messages in, messages out, the tree in IndexedDB under this tab's lock.
 import { IndexedDbStore } from '../fs/store/indexeddb-store.ts';
-import { lockTree } from '../fs/store/tree-lock.ts';
+import { lockTree, type TreeLock } from '../fs/store/tree-lock.ts';
 import { Tree } from '../fs/tree/tree.ts';
 import { GuestGone } from './agent.ts';
-import { explainFailure, LabFailure } from './failures.ts';
+import { CommitNews, explainFailure, LabFailure, settled } from './failures.ts';
 import { Lab } from './lab.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { CONSOLE_INTERVAL, COUNTER_INTERVAL, LOG_INTERVAL, Outbox } from './outbox.ts';
@@ -11,14 +11,14 @@ import { CONSOLE_INTERVAL, COUNTER_INTERVAL, LOG_INTERVAL, Outbox } from './outb
 declare const self: DedicatedWorkerGlobalScope;
 
 type Start = Extract<ToWorker, { type: 'start' }>;
-type Order = Exclude<ToWorker, Start>;
+type Order = Exclude<ToWorker, Start | { type: 'close' }>;
 
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void => self.postMessage(message, transfer);
 const fail = (error: unknown): void => post({ type: 'failed', ...explainFailure(error) });
 
 /** A lab that runs, and what the page is told of it. */
 class Running {
-  private readonly lab: Lab;
+  readonly lab: Lab;
   private readonly outbox: Outbox;
   private consoleTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -75,7 +75,7 @@ class Running {
         this.outbox.acknowledge(order.seq);
         return;
       case 'commit-now':
-        lab.tree.sync().catch(fail);
+        settled(lab.tree.sync()).catch(fail);
         return;
       case 'quota':
         // What may be stored is found out by storing: browsers promise more than they keep.
@@ -95,6 +95,9 @@ class Running {
 }
 
 let running: Running | undefined;
+/** From when they are there, for `close`. */
+let lock: TreeLock | undefined;
+let openTree: Tree | undefined;
 /** Orders that came before there was a lab to take them. */
 let early: Order[] = [];
 
@@ -102,7 +105,7 @@ async function start({ assets, cmdline, options }: Start): Promise<void> {
   post({ type: 'hello', timeOrigin: performance.timeOrigin });
   post({ type: 'stage', stage: 'opening-tree' });
   const wasm = await compile(assets.wasm);
-  await lockTree(options.tree);
+  lock = await lockTree(options.tree);
   let lab: Lab | undefined;
   const store = new IndexedDbStore(options.tree, {
     onLost: (error) => {
@@ -111,11 +114,9 @@ async function start({ assets, cmdline, options }: Start): Promise<void> {
       fail(error);
     },
   });
-  const tree = await Tree.open(store, {
-    onCommitFailure: (error) => {
-      if (error !== undefined) fail(error);
-    },
-  });
+  const news = new CommitNews(post);
+  const tree = await Tree.open(store, { onCommitFailure: (error) => news.tell(error) });
+  openTree = tree;
   const { kernel, initrd, bios, vgabios } = assets;
   lab = new Lab(tree, {
     image: { kernel, initrd, bios, vgabios, wasm },
@@ -132,6 +133,16 @@ async function start({ assets, cmdline, options }: Start): Promise<void> {
   await lab.boot();
 }
 
+async function close(): Promise<void> {
+  try {
+    running?.lab.close();
+    if (openTree !== undefined) await settled(openTree.close());
+    lock?.release();
+  } finally {
+    post({ type: 'closed' });
+  }
+}
+
 async function compile(bytes: ArrayBuffer): Promise<WebAssembly.Module> {
   if (typeof WebAssembly !== 'object') throw new LabFailure('no-wasm', 'there is no WebAssembly');
   try {
@@ -143,6 +154,7 @@ async function compile(bytes: ArrayBuffer): Promise<WebAssembly.Module> {
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>): void => {
   if (data.type === 'start') start(data).catch(fail);
+  else if (data.type === 'close') close().catch(fail);
   else if (running === undefined) early.push(data);
   else running.take(data);
 };

@@ -78,6 +78,12 @@ const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
     advice: 'Close the other tab, then start the lab again: it opens the tree as it was last stored.',
     retry: 'Start again',
   }),
+  'store-failing': () => ({
+    title: 'The browser’s storage fails',
+    what: 'The stored tree could not be read or written just now. What the guest wrote is kept in memory and tried again.',
+    advice: 'Leave the page open until this goes away. If it stays, restarting the browser may help.',
+    retry: 'Try again',
+  }),
   quota: () => ({
     title: 'The storage is full',
     what: 'The disk, or the share of it that the browser gives this site, has no room. The guest sees “No space left on device”.',
@@ -128,4 +134,5 @@ const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
 export const failureText = (failure: Failure): FailureText => TEXTS[failure.code](failure);
 
 /** A failure that the lab goes on after: told in a notice, not instead of the terminal. */
-export const isPassing = (failure: Failure): boolean => failure.code === 'quota';
+export const isPassing = (failure: Failure): boolean =>
+  failure.code === 'quota' || failure.code === 'store-failing';

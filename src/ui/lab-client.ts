@@ -20,6 +20,9 @@ const NO_COUNTERS: Counters = {
   pending: 0,
 };
 
+/** So long a worker that is ended has to store what is dirty, ms. */
+export const CLOSE_LIMIT = 5000;
+
 /** What the terminals show. */
 export interface Screens {
   /** A new worker: what they show is of no guest any more. */
@@ -56,6 +59,12 @@ export class Lab {
   private readonly loader: ImageLoader;
   private image: GuestImage | undefined;
   private worker: Worker | undefined;
+  /** Whether the worker was told to open the tree. */
+  private begun = false;
+  /** Counts start(), so that one that was overtaken by another ends. */
+  private starts = 0;
+  /** The end of the worker before. */
+  private ended = Promise.resolve();
   private screens: Screens | undefined;
   private size = { cols: 80, rows: 24 };
 
@@ -71,7 +80,7 @@ export class Lab {
 
   /** Loads, then boots. Also what a retry is: whatever ran before is ended first. */
   async start(): Promise<void> {
-    this.end();
+    const turn = ++this.starts;
     this.failure.value = undefined;
     this.warning.value = undefined;
     this.detail.value = '';
@@ -81,6 +90,8 @@ export class Lab {
     this.stage.value = 'loading';
     this.counters.value = NO_COUNTERS;
     this.log.restart();
+    await this.end();
+    if (turn !== this.starts) return;
     const unable = whatIsMissing();
     if (unable) return this.fail(unable);
     // The worker's own program loads meanwhile; from then on nothing needs the network.
@@ -95,6 +106,7 @@ export class Lab {
     if (this.worker !== worker) return;
     this.stage.value = 'opening-tree';
     const { assets, cmdline } = this.image;
+    this.begun = true;
     // Copied, not transferred: a retry needs them again.
     this.post({ type: 'start', assets, cmdline, options: this.options });
     this.post({ type: 'resize', ...this.size });
@@ -147,6 +159,7 @@ export class Lab {
   private startWorker(): Worker {
     const worker = new Worker(new URL('../lab/worker.ts', import.meta.url), { type: 'module', name: 'lab' });
     this.worker = worker;
+    this.begun = false;
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.take(data);
     worker.onerror = (event) => {
       event.preventDefault();
@@ -169,6 +182,9 @@ export class Lab {
         break;
       case 'failed':
         this.fail({ code: message.code, detail: message.message });
+        break;
+      case 'stored':
+        if (this.warning.value !== undefined && isPassing(this.warning.value)) this.warning.value = undefined;
         break;
       case 'console':
         this.screens?.console(message.bytes);
@@ -221,9 +237,30 @@ export class Lab {
     this.worker?.postMessage(message);
   }
 
-  private end(): void {
-    this.worker?.terminate();
+  /** Resolves when no worker is left. */
+  private end(): Promise<void> {
+    const { worker } = this;
+    if (worker === undefined) return this.ended;
     this.worker = undefined;
+    this.ended = this.close(worker);
+    return this.ended;
+  }
+
+  /** Ends the worker, which may store what is dirty first. Nothing that it says meanwhile is of interest. */
+  private async close(worker: Worker): Promise<void> {
+    worker.onerror = null;
+    if (this.begun) {
+      await new Promise<void>((resolve) => {
+        const limit = setTimeout(resolve, CLOSE_LIMIT);
+        worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+          if (data.type !== 'closed') return;
+          clearTimeout(limit);
+          resolve();
+        };
+        worker.postMessage({ type: 'close' } satisfies ToWorker);
+      });
+    }
+    worker.terminate();
   }
 }
 
