@@ -87,7 +87,7 @@ function make(options: Partial<VirtioFsOptions> & { handle?: (exchange: Exchange
     queueSize: 64,
     hiprioSize: 16,
     handler: { handle: options.handle ?? echo, reset },
-    observer: { taken() {}, used() {}, reset() {}, broken: (reason) => broken.push(reason) },
+    observer: { taken() {}, used() {}, queueReset() {}, reset() {}, broken: (reason) => broken.push(reason) },
     ...options,
   });
   return { device, broken, handlerReset: reset, driver: new MockDriver(device, options.ram ?? 1 << 17) };

@@ -23,6 +23,7 @@ function observed(handle: (exchange: Exchange) => void) {
       used: (exchange, length, usedIndex, interrupted, at) =>
         events.push(['used', exchange.record, exchange.writer.spans.total, length, usedIndex, interrupted, at]),
       broken: (reason) => events.push(['broken', reason]),
+      queueReset: (queue) => events.push(['queue reset', queue]),
       reset: () => events.push(['reset']),
     },
   });

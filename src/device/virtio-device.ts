@@ -47,6 +47,8 @@ export interface DeviceObserver {
   used(exchange: Exchange, length: number, usedIndex: number, interrupted: boolean, at: number): void;
   /** The driver broke a rule: the device waits for a reset. */
   broken(reason: string): void;
+  /** The driver reset one queue, by index: what was in flight there is dead. */
+  queueReset(queue: number): void;
   /** A device that had been started was reset. */
   reset(): void;
 }
@@ -187,7 +189,9 @@ export class VirtioDevice implements QueueOwner {
 
   /** The driver resets one queue (VirtIO 1.3 2.6.1), where that was agreed. Done when it returns. */
   resetQueue(queue: Virtqueue): void {
-    if (has(this.agreed, VIRTIO_F_RING_RESET)) queue.reset();
+    if (!has(this.agreed, VIRTIO_F_RING_RESET)) return;
+    queue.reset();
+    this.observer?.queueReset(queue.index);
   }
 
   /** The driver notifies a queue: takes all that is available and publishes all that is answered, with one interrupt. */

@@ -10,7 +10,7 @@ import type { Negotiated } from '../fs/fuse/negotiate.ts';
 import { policyOf } from '../fs/fuse/policy.ts';
 import { type Answered, FuseServer } from '../fs/fuse/server.ts';
 import type { Tree } from '../fs/tree/tree.ts';
-import { Agent, type Job, type RunOptions } from './agent.ts';
+import { Agent, GuestGone, type Job, type RunOptions } from './agent.ts';
 import { Emulator, type Ending, type MachineImage, type P9FileSystem } from './emulator.ts';
 import type { CacheMode, Counters, FailureCode, ProcessName, Stage } from './messages.ts';
 import { type RecordLimits, RecordLog } from './record-log.ts';
@@ -109,6 +109,7 @@ export class Lab {
     const observer: DeviceObserver = {
       taken: (exchange, availIndex, available, taken) => recorder.taken(exchange, availIndex, available, taken),
       used: (exchange, _length, usedIndex, interrupted, at) => recorder.used(exchange, usedIndex, interrupted, at),
+      queueReset: (queue) => recorder.reset(queue),
       reset: () => recorder.reset(),
       broken: (reason) => this.fail('device-broken', `The guest's virtio ring is broken: ${reason}.`),
     };
@@ -179,11 +180,10 @@ export class Lab {
     if (this.emulator === undefined) return;
     if (this.agent.ready && !this.shuttingDown) {
       this.shuttingDown = true;
-      // The guest goes away under this job: that is its purpose.
-      this.agent.run('poweroff').done.then(
-        () => {},
-        () => {},
-      );
+      this.agent.run('poweroff').done.catch((error: unknown) => {
+        // The guest goes away under this job: that is its purpose.
+        if (!(error instanceof GuestGone)) this.crash(error);
+      });
       return;
     }
     this.end({ how: 'halt' });
@@ -232,7 +232,7 @@ export class Lab {
       dirtyBytes: tree.dirtyBytes,
       commits: tree.counters.commits,
       interrupts: state.interrupts,
-      pending: state.taken - state.used,
+      pending: state.queues.reduce((sum, queue) => sum + queue.inFlight, 0),
     };
   }
 

@@ -186,10 +186,10 @@ export class Recorder {
     this.finish(index, slot);
   }
 
-  /** The device was reset: what it still had is recorded as dropped. */
-  reset(): void {
+  /** The device, or one queue of it, was reset: what it still had is recorded as dropped. */
+  reset(queue?: number): void {
     this.slots.forEach((slot, index) => {
-      if (!slot.open) return;
+      if (!slot.open || (queue !== undefined && slot.header.queue !== queue)) return;
       slot.header.flags |= RecordFlag.DROPPED;
       this.finish(index, slot);
     });

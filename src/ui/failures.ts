@@ -134,5 +134,4 @@ const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
 export const failureText = (failure: Failure): FailureText => TEXTS[failure.code](failure);
 
 /** A failure that the lab goes on after: told in a notice, not instead of the terminal. */
-export const isPassing = (failure: Failure): boolean =>
-  failure.code === 'quota' || failure.code === 'store-failing';
+export const isPassing = (failure: Failure): boolean => failure.code === 'quota' || failure.code === 'store-failing';
