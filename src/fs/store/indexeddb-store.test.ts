@@ -6,6 +6,7 @@ import type { Inode } from '../tree/inode.ts';
 import { type Batch, SCHEMA, StoreError } from '../tree/store.ts';
 import { Tree } from '../tree/tree.ts';
 import { databaseName, IndexedDbStore } from './indexeddb-store.ts';
+import type { Reserve } from './origin-reserve.ts';
 
 vi.stubGlobal('IDBKeyRange', IDBKeyRange);
 afterEach(() => {
@@ -249,4 +250,131 @@ test('5.20 a commit that the quota stops is ENOSPC to those who wait, and goes t
   const again = await Tree.open(new IndexedDbStore('t', { factory }));
   expect(await again.read(again.lookup(again.root, 'f') as Inode, 0, 9)).toEqual([new Uint8Array([1, 2, 3])]);
   await again.close();
+});
+
+/** Refuses what a full browser refuses: puts beyond `limit` bytes, where what is deleted counts until its commit. */
+class Quota {
+  limit: number;
+  readonly reserve: Reserve;
+  held = 0;
+  private readonly sizes = new Map<string, { key: IDBValidKey; size: number }>();
+
+  constructor(limit: number, reserved: number) {
+    this.limit = limit;
+    this.reserve = {
+      take: async () => {
+        if (this.held === 0 && this.used + reserved <= this.limit) this.held = reserved;
+        return this.held > 0;
+      },
+      release: async () => {
+        const { held } = this;
+        this.held = 0;
+        return held > 0;
+      },
+    };
+    this.watch();
+  }
+
+  get used(): number {
+    return [...this.sizes.values()].reduce((sum, { size }) => sum + size, this.held);
+  }
+
+  private watch(): void {
+    const quota = this;
+    let added = 0;
+    let changes: (() => void)[] = [];
+    const { transaction } = IDBDatabase.prototype;
+    vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(function (this: IDBDatabase, ...parameters) {
+      const opened = transaction.apply(this, parameters);
+      if (opened.mode !== 'readwrite') return opened;
+      added = 0;
+      const mine: (() => void)[] = [];
+      changes = mine;
+      opened.addEventListener('complete', () => {
+        for (const change of mine) change();
+      });
+      return opened;
+    });
+    const { put, delete: remove } = IDBObjectStore.prototype;
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, value, key) {
+      const size = 100 + ((value as { length?: number }).length ?? 0);
+      added += size;
+      if (quota.used + added > quota.limit) throw new DOMException('full', 'QuotaExceededError');
+      changes.push(() => quota.sizes.set(JSON.stringify(key), { key: key as IDBValidKey, size }));
+      return put.call(this, value, key);
+    });
+    vi.spyOn(IDBObjectStore.prototype, 'delete').mockImplementation(function (this: IDBObjectStore, which) {
+      changes.push(() => {
+        for (const [name, { key }] of quota.sizes) {
+          if (which instanceof IDBKeyRange ? which.includes(key) : JSON.stringify(which) === name)
+            quota.sizes.delete(name);
+        }
+      });
+      return remove.call(this, which as IDBValidKey);
+    });
+  }
+}
+
+describe('full storage', () => {
+  /** A tree whose files have filled the quota: the last one is in memory alone. */
+  async function full(reserved: number): Promise<{ factory: IDBFactory; quota: Quota; tree: Tree }> {
+    const quota = new Quota(2 ** 20, reserved);
+    const factory = new IDBFactory();
+    const store = new IndexedDbStore('t', { factory, reserve: quota.reserve });
+    const tree = await Tree.open(store, { commitInterval: NEVER, chunkSize: 4096 });
+    const errnos: unknown[] = [];
+    for (let i = 0; errnos.length === 0; i++) {
+      await tree.write(file(tree, `f${i}`), 0, 50_000, readerOf(new Uint8Array(50_000).fill(i)));
+      await tree.sync().catch((error: { errno: number }) => errnos.push(error.errno));
+    }
+    expect(errnos).toEqual([28]);
+    // Not a byte more, as where a browser has let the database grow beyond.
+    quota.limit = quota.used;
+    return { factory, quota, tree };
+  }
+
+  const removeAll = (tree: Tree): void => {
+    for (const { name } of [...tree.readdir(tree.root, 0)]) tree.unlink(tree.root, name);
+  };
+
+  test('takes a commit again when files were removed, and holds a reserve again', async () => {
+    const { factory, quota, tree } = await full(100_000);
+    expect(quota.held).toBe(100_000);
+    removeAll(tree);
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 60_000);
+    await Promise.all([tree.sync(), tree.sync()]);
+    expect(tree.dirtyBytes).toBe(0);
+    await vi.waitUntil(() => quota.held > 0);
+    await tree.write(file(tree, 'new'), 0, 500_000, readerOf(new Uint8Array(500_000)));
+    await tree.close();
+    const again = await Tree.open(new IndexedDbStore('t', { factory, reserve: quota.reserve }));
+    expect([...again.readdir(again.root, 0)].map(({ name }) => name)).toEqual(['new']);
+    await again.close();
+  });
+
+  test('without a reserve is full for ever: what the reserve is for', async () => {
+    const { tree } = await full(2 ** 30);
+    removeAll(tree);
+    await expect(tree.sync()).rejects.toMatchObject({ errno: 28 });
+  });
+});
+
+test('a connection that the browser closed is waited for: a commit does not fail', async () => {
+  const failures: unknown[] = [];
+  const tree = await Tree.open(new IndexedDbStore('t', { factory: new IDBFactory() }), {
+    commitInterval: NEVER,
+    onCommitFailure: (error) => failures.push(error),
+  });
+  const opened = vi.spyOn(IDBDatabase.prototype, 'transaction');
+  await tree.sync();
+  file(tree, 'f');
+  await tree.sync();
+  const database = opened.mock.contexts.at(-1) as IDBDatabase;
+  database.close();
+  database.onclose?.(new Event('close'));
+  file(tree, 'g');
+  await tree.sync();
+  expect(failures).toEqual([]);
+  expect(opened.mock.contexts.at(-1)).not.toBe(database);
+  await tree.close();
 });

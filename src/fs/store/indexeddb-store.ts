@@ -11,6 +11,7 @@ import {
   type TreeImage,
   type Usage,
 } from '../tree/store.ts';
+import { OriginReserve, type Reserve } from './origin-reserve.ts';
 
 const STORE = 'tree';
 const VERSION = 1;
@@ -19,13 +20,15 @@ const SUPERBLOCK = 'superblock';
 const OWNER = 'owner';
 /** What usage() tells where the browser does not say what it would give. */
 const CAPACITY_UNKNOWN = 2 * 2 ** 30;
-/** The browser is asked for its quota after a commit, this seldom, ms. */
+/** The browser is asked for its quota, and for a reserve that was given up, after a commit, this seldom, ms. */
 const ESTIMATE_INTERVAL = 5000;
 
 export interface IndexedDbStoreOptions {
   /** Called once when this writer has lost the tree: another one took it, or the database went away. */
   onLost?: (error: StoreError) => void;
   factory?: IDBFactory | undefined;
+  /** Room for commits that free some. */
+  reserve?: Reserve;
 }
 
 /** Name of the database of a tree. */
@@ -66,6 +69,9 @@ export class IndexedDbStore implements Store {
   private database: IDBDatabase | undefined;
   /** Under way after the browser closed the connection by itself. */
   private reopening: Promise<void> | undefined;
+  private readonly reserve: Reserve;
+  /** Under way: the reserve is taken. What it ends with: whether it is held. */
+  private reserving: Promise<boolean> = Promise.resolve(false);
   private lost: StoreError | undefined;
   private closed = false;
   private capacity = CAPACITY_UNKNOWN;
@@ -76,6 +82,7 @@ export class IndexedDbStore implements Store {
   constructor(tree: string, options: IndexedDbStoreOptions = {}) {
     this.tree = tree;
     this.factory = 'factory' in options ? options.factory : globalThis.indexedDB;
+    this.reserve = options.reserve ?? new OriginReserve();
     this.onLost = options.onLost ?? (() => {});
   }
 
@@ -232,13 +239,25 @@ export class IndexedDbStore implements Store {
     if (performance.now() - this.estimatedAt > ESTIMATE_INTERVAL) void this.estimate();
   }
 
+  ready(): Promise<void> | undefined {
+    return this.reopening;
+  }
+
+  async relieve(): Promise<boolean> {
+    await this.reserving;
+    this.reserving = Promise.resolve(false);
+    return this.reserve.release();
+  }
+
   usage(): Usage {
     return { capacity: this.capacity };
   }
 
-  /** Asks the browser how much it would give. */
+  /** Asks the browser how much it would give, and holds the reserve where it is not held. */
   private async estimate(): Promise<void> {
     this.estimatedAt = performance.now();
+    const { reserving } = this;
+    this.reserving = reserving.then((held) => held || this.reserve.take());
     const storage: StorageManager | undefined = globalThis.navigator?.storage;
     try {
       const { quota } = (await storage?.estimate()) ?? {};

@@ -1,0 +1,74 @@
+// Room that is held back in a full browser storage: a file of nothing in the origin's private file system. A database
+// gives nothing back when it is full: what is deleted in it counts until it is compacted, and each attempt to commit
+// adds to it (Chromium 156: neither 2 MiB of values nor a database of their own, once deleted, let a commit through).
+
+/** Room that can be given up for a commit, and taken again. */
+export interface Reserve {
+  /** Takes the room; does nothing where it is taken. False where there is none, or none can be held here. */
+  take(): Promise<boolean>;
+  /** Gives the room up. False where it was not held. */
+  release(): Promise<boolean>;
+}
+
+const NAME = 'virtio-fs-lab-reserve';
+/**
+ * Chromium lets a database grow beyond the quota by what it writes besides the values, 7 to 9 MiB after commits of
+ * 4 MiB: less than that would free nothing.
+ */
+const BYTES = 16 * 2 ** 20;
+
+export type PrivateFolder = () => Promise<FileSystemDirectoryHandle>;
+
+const privateFolder = (): PrivateFolder | undefined => {
+  const storage: StorageManager | undefined = globalThis.navigator?.storage;
+  return typeof storage?.getDirectory === 'function' ? () => storage.getDirectory() : undefined;
+};
+
+/** One file for all trees of an origin, which share its quota. Its bytes are never written: its length is what counts. */
+export class OriginReserve implements Reserve {
+  private readonly folder: PrivateFolder | undefined;
+
+  constructor(folder: PrivateFolder | undefined = privateFolder()) {
+    this.folder = folder;
+  }
+
+  async take(): Promise<boolean> {
+    try {
+      const folder = await this.folder?.();
+      if (!folder) return false;
+      const file = await folder.getFileHandle(NAME, { create: true });
+      if ((await file.getFile()).size === BYTES) return true;
+      if (!('createWritable' in file)) return false;
+      const writable = await file.createWritable();
+      try {
+        await writable.truncate(BYTES);
+      } catch (error) {
+        await writable.abort();
+        throw error;
+      }
+      await writable.close();
+      return true;
+    } catch (error) {
+      refusedOnly(error);
+      return false;
+    }
+  }
+
+  async release(): Promise<boolean> {
+    try {
+      const folder = await this.folder?.();
+      if (!folder) return false;
+      const held = (await (await folder.getFileHandle(NAME)).getFile()).size > 0;
+      await folder.removeEntry(NAME);
+      return held;
+    } catch (error) {
+      refusedOnly(error);
+      return false;
+    }
+  }
+}
+
+/** A browser refuses with a DOMException: no room, a private window, another tab at the same file. */
+function refusedOnly(error: unknown): void {
+  if (!(error instanceof DOMException)) throw error;
+}
