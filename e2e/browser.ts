@@ -55,10 +55,15 @@ export class MortalBrowser {
     return new MortalBrowser(child, await chromium.connectOverCDP(address));
   }
 
-  async page(): Promise<Page> {
+  /** The one of its profile. */
+  get context(): BrowserContext {
     const [context] = this.browser.contexts();
     if (!context) throw new Error('Chromium has no context');
-    return context.pages()[0] ?? (await context.newPage());
+    return context;
+  }
+
+  async page(): Promise<Page> {
+    return this.context.pages()[0] ?? (await this.context.newPage());
   }
 
   /** SIGKILL to all of its processes: nothing of it gets to write or to say good-bye. */

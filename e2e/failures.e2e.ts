@@ -41,7 +41,7 @@ test('a browser that refuses IndexedDB is told apart', async ({ profile, site })
   writeFileSync(join(profile, 'Default', 'Preferences'), JSON.stringify(preferences));
   const context = await launch(profile);
   try {
-    const lab = new LabPage(context.pages()[0] ?? (await context.newPage()));
+    const lab = await LabPage.on(context.pages()[0] ?? (await context.newPage()));
     await lab.page.goto(site);
     await lab.waitForFailure('no-indexeddb');
     await expect(lab.failure).toContainText('store');

@@ -17,7 +17,7 @@ test('a file written in the guest shows its requests and is there after a reload
 
 test('what was fsynced is there after the browser was killed', async ({ profile, site }) => {
   const first = await MortalBrowser.launch(profile);
-  const lab = new LabPage(await first.page());
+  const lab = await LabPage.on(await first.page());
   await lab.open(site);
   const sum = (await lab.run('dd if=/dev/urandom of=b bs=64k count=20 conv=fsync 2>/dev/null; md5sum b')).split(' ')[0];
   expect(sum).toMatch(/^[0-9a-f]{32}$/);
@@ -25,7 +25,7 @@ test('what was fsynced is there after the browser was killed', async ({ profile,
 
   const second = await MortalBrowser.launch(profile);
   try {
-    const again = new LabPage(await second.page());
+    const again = await LabPage.on(await second.page());
     await again.open(site);
     expect(await again.run('md5sum b')).toContain(sum);
   } finally {
@@ -40,7 +40,7 @@ test('a second tab is told that the tree is open in another one, and gets it whe
 }) => {
   await lab.open(site);
   await lab.run('echo mine > c; sync');
-  const second = new LabPage(await browserContext.newPage());
+  const second = await LabPage.on(await browserContext.newPage());
   await second.page.goto(site);
   await second.waitForFailure('tree-locked');
   await expect(second.failure).toContainText('open in another tab');

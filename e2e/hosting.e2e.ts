@@ -25,7 +25,7 @@ test('the page works in a folder of its host, and with the network cut after loa
   expect(await lab.run('cat f')).toBe('offline');
   await lab.rows.last().click();
   await expect(lab.detail).toBeVisible();
-  await lab.reboot(() => lab.type('reboot -f\n'));
+  await lab.reboot(() => lab.runToTheEnd('reboot -f'));
   expect(await lab.run('cat f')).toBe('offline');
   expect(asked.slice(before)).toEqual([]);
 });

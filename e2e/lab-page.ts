@@ -1,5 +1,6 @@
 // The page as a person sees it: what the tests do with it, in their words.
 import { type Locator, type Page, expect as playwrightExpect } from '@playwright/test';
+import { type ChannelOptions, GuestChannel } from './guest-channel.ts';
 
 /** Long enough for a guest to boot on a machine that is busy; its own here, because the bench has no configuration. */
 const expect = playwrightExpect.configure({ timeout: 90_000 });
@@ -18,22 +19,29 @@ export type Stage =
 
 export class LabPage {
   readonly page: Page;
+  /** Programs in the guest, apart from the terminal. */
+  readonly channel: GuestChannel;
   readonly terminal: Locator;
   readonly grid: Locator;
   readonly filter: Locator;
   readonly detail: Locator;
   readonly failure: Locator;
   readonly state: Locator;
-  private commands = 0;
 
-  constructor(page: Page) {
+  private constructor(page: Page, channel: GuestChannel) {
     this.page = page;
+    this.channel = channel;
     this.terminal = page.locator('#screen-terminal .xterm-rows');
     this.grid = page.locator('#log-grid');
     this.filter = page.locator('#log-filter');
     this.detail = page.locator('#request-detail');
     this.failure = page.locator('[data-failure][role=alert]');
     this.state = page.locator('.status [data-stage]');
+  }
+
+  /** For a page that has not been opened yet. */
+  static async on(page: Page, options: ChannelOptions = {}): Promise<LabPage> {
+    return new LabPage(page, await GuestChannel.open(page, options));
   }
 
   /** Opens the page and waits until the guest's shell is there. */
@@ -87,22 +95,16 @@ export class LabPage {
     await this.page.keyboard.type(text);
   }
 
-  /** What the terminal shows, lines that were broken at its edge joined again. */
-  async terminalText(): Promise<string> {
-    const lines = await this.terminal.locator('> div').allTextContents();
-    return lines.map((line) => line.replaceAll('\u00a0', ' ')).join('');
+  /** Runs a shell script in /mnt/lab, apart from the terminal. Returns what it printed; its status has to be 0. */
+  async run(script: string): Promise<string> {
+    const { status, stdout, stderr } = await this.channel.run(script);
+    expect(status, `status of ${script}, which printed ${stdout}${stderr}`).toBe(0);
+    return stdout.trim();
   }
 
-  /** Types a command at the prompt and returns what it printed when it has ended. The screen is cleared before. */
-  async run(command: string): Promise<string> {
-    // The marker is typed in two parts, so that the line as it is typed does not contain it.
-    const number = ++this.commands;
-    await this.type(`clear; echo begin''-${number}; ${command}; echo end''-${number}:$?;\n`);
-    const output = new RegExp(`begin-${number} *(.*?)end-${number}:(\\d+)`, 's');
-    await expect.poll(() => this.terminalText(), { timeout: 120_000 }).toMatch(output);
-    const [, printed = '', status] = output.exec(await this.terminalText()) ?? [];
-    expect(status, `status of ${command}, which printed ${printed}`).toBe('0');
-    return printed.trim();
+  /** Runs a script that the guest does not outlive. */
+  async runToTheEnd(script: string): Promise<void> {
+    expect(await this.channel.start(script), `the guest goes away by ${script}`).toBeUndefined();
   }
 
   /** Rows of requests that are in the document, without the heading. */
