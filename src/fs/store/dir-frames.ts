@@ -5,11 +5,17 @@ import type { Batch, ChunkRange, Superblock } from '../tree/store.ts';
 /** First bytes of a log file. */
 export const LOG_MAGIC = 'virtio-fs-lab tree log 1\n';
 const FRAME_MAGIC = 0x6d72_6656;
+/** The magic as it stands in the file, little-endian. */
+export const FRAME_MAGIC_BYTES: Uint8Array = new Uint8Array(new Uint32Array([FRAME_MAGIC]).buffer);
 const STRICT = 1;
+const AFTER_FLUSH = 2;
 
 export const frame_header = struct({
   magic: u32,
-  /** STRICT: the frame was flushed to the disk before the commit was answered. */
+  /**
+   * STRICT: the frame was flushed to the disk before the commit was answered. AFTER_FLUSH: everything before the frame
+   * was on the disk when it was begun.
+   */
   bits: u32,
   payload_length: u64,
   index_length: u32,
@@ -30,6 +36,7 @@ export interface FrameIndex {
 
 export interface FrameHeader {
   strict: boolean;
+  afterFlush: boolean;
   indexLength: number;
   indexCrc: number;
   payloadLength: number;
@@ -53,7 +60,7 @@ export function encodeHeader(header: FrameHeader, crc32: Crc32): Uint8Array {
   const bytes = new Uint8Array(frame_header.size);
   const view = new frame_header(new DataView(bytes.buffer));
   view.magic = FRAME_MAGIC;
-  view.bits = header.strict ? STRICT : 0;
+  view.bits = (header.strict ? STRICT : 0) | (header.afterFlush ? AFTER_FLUSH : 0);
   view.payload_length = header.payloadLength;
   view.index_length = header.indexLength;
   view.index_crc = header.indexCrc;
@@ -69,6 +76,7 @@ export function decodeHeader(bytes: Uint8Array, crc32: Crc32): FrameHeader | und
   if (view.magic !== FRAME_MAGIC || view.header_crc !== crc32(bytes.subarray(0, CRC_AT))) return undefined;
   return {
     strict: (view.bits & STRICT) !== 0,
+    afterFlush: (view.bits & AFTER_FLUSH) !== 0,
     indexLength: view.index_length,
     indexCrc: view.index_crc,
     payloadLength: view.payload_length,

@@ -16,7 +16,7 @@ import {
   statfsSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import {
@@ -32,6 +32,7 @@ import {
 import {
   decodeHeader,
   encodeHeader,
+  FRAME_MAGIC_BYTES,
   type FrameHeader,
   type FrameIndex,
   frame_header,
@@ -67,6 +68,26 @@ function storeError(error: unknown): StoreError {
   return new StoreError(full ? 'quota' : 'io', String(error), { cause: error });
 }
 
+/** Passes on what is no failure of the operating system. */
+function errnoOnly(error: unknown): void {
+  if (typeof (error as NodeJS.ErrnoException | null)?.code !== 'string') throw error;
+}
+
+/** False where the operating system refused. */
+function tryTo(action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch (error) {
+    errnoOnly(error);
+    return false;
+  }
+}
+
+function closeQuietly(fd: number): void {
+  tryTo(() => closeSync(fd));
+}
+
 function writeFully(fd: number, bytes: Uint8Array, at: number): number {
   for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, at + done);
   return at + bytes.length;
@@ -96,6 +117,10 @@ export class DirStore implements Store {
   private readonly records = new Map<string, Place>();
   private readonly chunks = new Map<number, Map<number, Place>>();
   private live = 0;
+  /** Whether everything in the log is on the disk. */
+  private flushed = false;
+  /** Whether the log's name may not be on the disk yet: a strict commit has to flush the folder too. */
+  private unflushed = false;
   /** The flush of the last strict commit. */
   private flushing: Promise<void> | undefined;
 
@@ -107,7 +132,9 @@ export class DirStore implements Store {
 
   async open(): Promise<TreeImage> {
     try {
-      mkdirSync(this.folder, { recursive: true });
+      // The topmost folder that was made now, undefined where all were there.
+      const made = mkdirSync(this.folder, { recursive: true });
+      if (made !== undefined) flushNames(dirname(made), this.folder);
     } catch (cause) {
       throw new StoreError('unavailable', `The folder ${this.folder} cannot be used: ${String(cause)}`, { cause });
     }
@@ -147,7 +174,14 @@ export class DirStore implements Store {
       closeSync(fd);
       throw new StoreError('newer', `${this.path(this.number)} is no log of this version.`);
     }
-    if (size < magic.length) writeFully(fd, magic, 0);
+    try {
+      if (size < magic.length) writeFully(fd, magic, 0);
+      // A commit that is flushed is of no use in a file that has no name after a crash.
+      flushFolder(this.folder);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
     return fd;
   }
 
@@ -166,7 +200,13 @@ export class DirStore implements Store {
     const whole = broken < 0 ? frames : frames.slice(0, broken);
     for (const { index, payload } of whole) this.apply(index, payload);
     this.end = whole.at(-1)?.end ?? LOG_MAGIC.length;
-    if (this.end < size) ftruncateSync(fd, this.end);
+    if (this.end === size) return;
+    const later = lostFrame(fd, this.end + 1, size);
+    if (later !== undefined) {
+      const where = `${this.path(this.number)} at ${this.end}`;
+      throw new StoreError('damaged', `What was on the disk is damaged: ${where}. A commit follows at ${later}.`);
+    }
+    ftruncateSync(fd, this.end);
   }
 
   /** Takes over what a frame does. */
@@ -232,11 +272,14 @@ export class DirStore implements Store {
     const payload = [...batch.puts.map(([, record]) => record), ...batch.chunks.map(({ bytes }) => bytes)];
     const start = this.end;
     try {
-      const written = writeFrame(fd, start, index, payload, strict);
+      const written = writeFrame(fd, start, index, payload, { strict, afterFlush: this.flushed });
       if (strict) {
         this.flushing = flush(fd);
         await this.flushing;
+        if (this.unflushed) flushFolder(this.folder);
+        this.unflushed = false;
       }
+      this.flushed = strict;
       this.apply(index, written.payload);
       this.end = written.end;
     } catch (error) {
@@ -259,28 +302,35 @@ export class DirStore implements Store {
     const puts = [...this.records].map(([key, { length }]): FrameIndex['puts'][number] => [key, length]);
     const superblock = this.superblock as Superblock;
     const index: FrameIndex = { superblock, removals: [], drops: [], puts, chunks };
-    const out = openSync(`${next}.new`, constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC, 0o600);
+    let out: number | undefined;
+    let written: { payload: number; end: number };
     try {
+      out = openSync(`${next}.new`, constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC, 0o600);
       const start = writeFully(out, new TextEncoder().encode(LOG_MAGIC), 0);
-      const written = writeFrame(out, start, index, this.liveBytes(fd), true);
+      written = writeFrame(out, start, index, this.liveBytes(fd), { strict: true, afterFlush: false });
       fsyncSync(out);
       renameSync(`${next}.new`, next);
-      flushFolder(this.folder);
-      this.records.clear();
-      this.chunks.clear();
-      this.live = 0;
-      this.apply(index, written.payload);
-      this.end = written.end;
-    } catch {
-      closeSync(out);
-      rmSync(`${next}.new`, { force: true });
+    } catch (error) {
+      errnoOnly(error);
+      if (out !== undefined) closeQuietly(out);
+      tryTo(() => rmSync(`${next}.new`, { force: true }));
       this.garbageLimit = garbage * 2;
       return;
     }
-    closeSync(fd);
-    rmSync(this.path(this.number));
-    this.number++;
+    // From the rename on the new log is the one that is opened next: commits go into it, whatever fails from here on.
+    this.records.clear();
+    this.chunks.clear();
+    this.live = 0;
+    this.apply(index, written.payload);
+    this.end = written.end;
     this.fd = out;
+    this.number++;
+    closeQuietly(fd);
+    // The old log goes only when the name of the new one is on the disk; else the next opening removes it.
+    const flushed = tryTo(() => flushFolder(this.folder));
+    this.unflushed = !flushed;
+    this.flushed = true;
+    if (flushed) tryTo(() => rmSync(this.path(this.number - 1)));
   }
 
   /** Bytes of all records and all chunks, in the order of the maps. */
@@ -309,7 +359,7 @@ function writeFrame(
   start: number,
   index: FrameIndex,
   pieces: Iterable<Uint8Array>,
-  strict: boolean,
+  how: Pick<FrameHeader, 'strict' | 'afterFlush'>,
 ): { payload: number; end: number } {
   const text = new TextEncoder().encode(JSON.stringify(index));
   const payload = writeFully(fd, text, start + frame_header.size);
@@ -320,7 +370,7 @@ function writeFrame(
     payloadCrc = crc32(bytes, payloadCrc);
   }
   const header = {
-    strict,
+    ...how,
     payloadCrc,
     payloadLength: end - payload,
     indexLength: text.length,
@@ -342,10 +392,35 @@ function readFrame(fd: number, start: number, size: number): Frame | undefined {
   return { start, payload, end, header, index: JSON.parse(new TextDecoder().decode(index)) as FrameIndex };
 }
 
+/**
+ * Behind a gap: where a frame begins that was written when all before it was on the disk. Undefined where there is
+ * none, as a crash leaves it: of what was not flushed, any part may be missing.
+ */
+function lostFrame(fd: number, from: number, size: number): number | undefined {
+  const step = 2 ** 20;
+  for (let at = from; at < size; at += step) {
+    // A magic that lies across two pieces is found in the first.
+    const piece = Buffer.from(readAt(fd, at, step + FRAME_MAGIC_BYTES.length - 1).buffer);
+    for (let found = piece.indexOf(FRAME_MAGIC_BYTES); found >= 0; found = piece.indexOf(FRAME_MAGIC_BYTES, found + 1))
+      if (readFrame(fd, at + found, size)?.header.afterFlush) return at + found;
+  }
+  return undefined;
+}
+
 function payloadCrc(fd: number, { payload, end }: Frame): number {
   let crc = 0;
   for (let at = payload; at < end; at += 2 ** 20) crc = crc32(readAt(fd, at, Math.min(2 ** 20, end - at)), crc);
   return crc;
+}
+
+/** Flushes the folders from `lowest` up to `highest`, so that what was made in them keeps its names. */
+function flushNames(highest: string, lowest: string): void {
+  const top = resolve(highest);
+  let at = resolve(lowest);
+  while (at !== top) {
+    at = dirname(at);
+    flushFolder(at);
+  }
 }
 
 function flushFolder(folder: string): void {
