@@ -49,6 +49,16 @@ test('a row says which process asked', async ({ lab, site }) => {
   await expect(lab.rows.first().locator('.who')).toContainText('touch');
 });
 
+test('a row of the kernel’s own says so', async ({ lab, site }) => {
+  await lab.open(site);
+  await lab.run('echo x > owned; sync');
+  await lab.filter.fill('init');
+  await expect(lab.rows.first().locator('.who')).toHaveText('kernel');
+  // The file is closed by whoever had it open, but it is the kernel that tells the server.
+  await lab.filter.fill('release /owned');
+  await expect(lab.rows.first().locator('.who')).toHaveText('kernel');
+});
+
 test('the log pauses, goes on and is cleared', async ({ lab, site }) => {
   await lab.open(site);
   await lab.run('ls -la > /dev/null');
