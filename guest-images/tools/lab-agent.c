@@ -18,6 +18,9 @@
  *                                                        24 PROMPT_END   u32 shell, i32 status
  *                                                        25 MOUNTED      what init did, one line
  *
+ * An agent that starts says a preamble of 16 bytes before its HELLO, and skips what it hears until the host has
+ * answered with the same: a frame that one before it left unfinished in either direction ends there.
+ *
  * HELLO, MOUNTED and a PROC for every process there is are sent at the start and after a PING with id 0, so that
  * neither side can miss the other.
  *
@@ -92,6 +95,12 @@ struct shell {
 	long history;
 };
 
+/* The preamble is FIRST and then this: never together in this program's own file, which may be printed. */
+static const char preamble[] = "lab-agent hello";
+enum { FIRST = 0xf1, PREAMBLE = sizeof preamble };
+
+/* Bytes of the host's preamble that have come. */
+static int greeted;
 static int channel, netlink = -1, prompt = -1;
 static struct buffer to_host, from_host, from_prompt;
 static struct job *jobs;
@@ -633,6 +642,18 @@ static void on_host(void)
 	if (n <= 0)
 		die("reading " CHANNEL);
 	from_host.end += n;
+	while (greeted < PREAMBLE && held(&from_host)) {
+		uint8_t byte = from_host.bytes[from_host.start++];
+
+		if (byte == FIRST)
+			greeted = 1;
+		else if (greeted && byte == (uint8_t)preamble[greeted - 1])
+			greeted++;
+		else
+			greeted = 0;
+	}
+	if (greeted < PREAMBLE)
+		return;
 	while (held(&from_host) >= HEADER) {
 		const uint8_t *at = from_host.bytes + from_host.start;
 		uint32_t length = get32(at + 4);
@@ -686,6 +707,9 @@ int main(void)
 	prompt = open(FIFO, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (prompt < 0)
 		die(FIFO);
+	*reserve(&to_host, 1) = FIRST;
+	to_host.end++;
+	append(&to_host, preamble, PREAMBLE - 1);
 	hello();
 
 	for (;;) {

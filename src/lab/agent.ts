@@ -1,6 +1,6 @@
 // The lab's end of the control channel: runs scripts in the guest, sets its clock, hears of processes and prompts.
 import { bytesToString } from '../base/iov.ts';
-import { encodeFrame, type Frame, FrameDecoder, FromGuest, ToGuest } from './frames.ts';
+import { encodeFrame, type Frame, FrameDecoder, FromGuest, PREAMBLE, ToGuest } from './frames.ts';
 
 /** Version of the channel that this end speaks. */
 export const AGENT_VERSION = 1;
@@ -8,6 +8,10 @@ export const AGENT_VERSION = 1;
 export const MAX_SCRIPT = 120 * 1024;
 
 export interface AgentEvents {
+  /** An agent started: what is still queued for one before it must not reach it. */
+  onStart(): void;
+  /** The agent said what makes no sense: nothing can be run until another one starts. */
+  onLost(reason: string): void;
   /** The agent is up: after each boot, and after it was started again. */
   onHello(kernelRelease: string): void;
   /** What the guest's init did with the mount, one line. */
@@ -65,6 +69,17 @@ interface Running {
   reject(error: GuestGone): void;
 }
 
+/** Bytes that a frame has at least, by type. */
+const SHORTEST: ReadonlyMap<number, number> = new Map([
+  [FromGuest.HELLO, 4],
+  [FromGuest.EXIT, 4],
+  [FromGuest.PROC, 4],
+  [FromGuest.FORK, 8],
+  [FromGuest.PROCEXIT, 4],
+  [FromGuest.PROMPT_BEGIN, 4],
+  [FromGuest.PROMPT_END, 8],
+]);
+
 const STDIN_CHUNK = 32 * 1024;
 
 export class Agent {
@@ -74,6 +89,8 @@ export class Agent {
   private readonly jobs = new Map<number, Running>();
   private lastId = 0;
   private up = false;
+  /** A preamble came, its HELLO has not: the agent takes nothing before it has ours. */
+  private starting = false;
   /** Frames for an agent that is not up yet: before HELLO the line is not raw and would echo them. */
   private waiting: Uint8Array[] = [];
 
@@ -123,17 +140,38 @@ export class Agent {
     else this.waiting.push(frame);
   }
 
-  /** Bytes that came over the control channel. */
+  /** Bytes that came over the control channel. Whatever they are, nothing is thrown: this is called by the emulator. */
   receive(bytes: Uint8Array): void {
-    this.decoder.push(bytes, (frame) => this.take(frame));
+    this.decoder.push(
+      bytes,
+      (frame) => this.take(frame),
+      () => this.started(),
+      (reason) => this.lose(reason),
+    );
   }
 
   /** The guest is gone: what ran there ends with GuestGone. */
   reset(reason: string): void {
     this.up = false;
+    this.starting = false;
     this.waiting = [];
     this.decoder.reset();
     this.endAll(reason);
+  }
+
+  private started(): void {
+    this.starting = true;
+    // An agent that was started again knows nothing of what ran under the one before.
+    if (this.up) this.endAll("the guest's agent was started again");
+    this.up = false;
+    this.events.onStart();
+  }
+
+  /** The channel is out of step: what ran is lost, and only the preamble of another agent is listened for. */
+  private lose(reason: string): void {
+    this.reset(reason);
+    this.decoder.skip();
+    this.events.onLost(reason);
   }
 
   private endAll(reason: string): void {
@@ -149,6 +187,10 @@ export class Agent {
   }
 
   private take({ type, stream, id, payload }: Frame): void {
+    if (payload.length < (SHORTEST.get(type) ?? 0)) {
+      this.lose(`the guest's agent sent a frame of type ${type} with ${payload.length} bytes`);
+      return;
+    }
     const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
     const u32 = (at: number): number => view.getUint32(at, true);
     const text = (from: number): string => bytesToString(payload.subarray(from));
@@ -195,12 +237,14 @@ export class Agent {
 
   private hello(version: number, release: string): void {
     if (version !== AGENT_VERSION) {
-      this.reset(`the guest's agent speaks version ${version} of the channel, this lab ${AGENT_VERSION}`);
-      throw new Error(`the guest's agent speaks version ${version} of the control channel, this lab ${AGENT_VERSION}`);
+      this.lose(`the guest's agent speaks version ${version} of the control channel, this lab ${AGENT_VERSION}`);
+      return;
     }
     // An agent that was started again knows nothing of what ran under the one before.
     if (this.up) this.endAll("the guest's agent was started again");
     this.up = true;
+    if (this.starting) this.transmit(PREAMBLE);
+    this.starting = false;
     const { waiting } = this;
     this.waiting = [];
     this.events.onHello(release);

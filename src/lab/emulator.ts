@@ -144,6 +144,11 @@ export class Emulator {
     this.send(1, bytes);
   }
 
+  /** Forgets the bytes for the control channel that the guest has not taken. */
+  dropControl(): void {
+    this.input[1] = [];
+  }
+
   /** Bytes for the serial line, dropped by the UART where the guest does not read. */
   sendSerial(bytes: Uint8Array): void {
     for (const byte of bytes) this.v86?.bus.send('serial0-input', byte);

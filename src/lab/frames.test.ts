@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeFrame, type Frame, FrameDecoder, MAX_PAYLOAD } from './frames.ts';
+import { encodeFrame, type Frame, FrameDecoder, MAX_PAYLOAD, PREAMBLE } from './frames.ts';
 
 const frame = fc.record({
   type: fc.nat(255),
@@ -37,6 +37,18 @@ describe('control channel frames', () => {
   it('refuses a length that no agent sends, instead of waiting for it', () => {
     const bytes = encodeFrame(17, 1, 1, new Uint8Array(0));
     new DataView(bytes.buffer).setUint32(4, MAX_PAYLOAD + 1, true);
-    expect(() => new FrameDecoder().push(bytes, () => {})).toThrow(RangeError);
+    const decoder = new FrameDecoder();
+    const heard: (string | number)[] = [];
+    const push = (more: Uint8Array): void =>
+      decoder.push(
+        more,
+        (f) => heard.push(f.type),
+        () => heard.push('started'),
+        (reason) => heard.push(reason),
+      );
+    push(bytes);
+    push(encodeFrame(18, 0, 0, new Uint8Array(4)));
+    push(Buffer.concat([PREAMBLE, encodeFrame(16, 0, 0, new Uint8Array(4))]));
+    expect(heard).toEqual([expect.stringContaining(`${MAX_PAYLOAD + 1} bytes`), 'started', 16]);
   });
 });

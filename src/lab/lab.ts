@@ -119,6 +119,8 @@ export class Lab {
       observer,
     });
     this.agent = new Agent((bytes) => this.emulator?.sendControl(bytes), {
+      onStart: () => this.emulator?.dropControl(),
+      onLost: (reason) => this.fail('internal', `The control channel is lost: ${reason}.`),
       onHello: () => {
         this.setTime();
         this.change('ready');
