@@ -18,7 +18,7 @@ import { checkSchema, SCHEMA, type Store, type StoreError, type Superblock, type
 import { type CommitSource, WriteBehind } from './write-behind.ts';
 import { getxattr, removexattr, setxattr } from './xattr.ts';
 
-/** Bytes of a chunk in new trees: the fastest in Chromium (docs/adr/0008-chunk-size.md), 15 pages. */
+/** Bytes of a chunk in new trees, 15 pages: as measured in Chromium (docs/adr/0008-chunk-size.md). */
 export const CHUNK_SIZE = 60 * 1024;
 const CACHE_LIMIT = 256 * 2 ** 20;
 const DIRTY_LIMIT = 64 * 2 ** 20;
