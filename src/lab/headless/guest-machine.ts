@@ -27,6 +27,8 @@ export interface GuestMachineOptions {
   /** v86's own 9p too, tag host9p. */
   p9?: boolean;
   record?: 'off' | 'cut' | 'whole';
+  /** Ends the boot where it is: bootGuest rejects with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 export interface ScriptResult {
@@ -43,12 +45,14 @@ export class MachineEnded extends Error {
 
 /** Boots a guest and resolves when its first instruction runs. */
 export async function bootGuest(options: GuestMachineOptions = {}): Promise<GuestMachine> {
-  const found = await findImage(options.image);
+  const found = await findImage(options.image, options.signal);
+  options.signal?.throwIfAborted();
   const tag = options.tag ?? 'lab';
   const words = [found.cmdline, tag === 'lab' ? '' : `lab.tag=${tag}`, options.append ?? ''];
   const tree = await Tree.open(options.store ?? new MemoryStore());
   try {
     await options.prepare?.(tree);
+    options.signal?.throwIfAborted();
     const machine = new GuestMachine(tree, {
       image: found.image,
       cmdline: words.filter((word) => word !== '').join(' '),

@@ -68,7 +68,9 @@ async function withinLimits(options: GuestOptions, body: (cut: Promise<never>) =
 
 async function session(options: GuestOptions, script: Uint8Array | undefined, cut: Promise<never>): Promise<number> {
   let digest = 'empty';
+  const ending = new AbortController();
   const booting = bootGuest({
+    signal: ending.signal,
     image: {
       kernel: options.kernel,
       initrd: options.initrd,
@@ -83,13 +85,22 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
     store: options.store === undefined ? new MemoryStore() : new DirStore(options.store),
     record: options.log === undefined ? 'off' : 'whole',
     prepare: async (tree) => {
-      if (options.load !== undefined) await loadFolder(tree, options.load);
+      if (options.load !== undefined) await loadFolder(tree, options.load, ending.signal);
       if (options.log !== undefined) digest = await treeDigest(tree);
     },
   });
   // Whoever is cut off while it boots has nothing of the guest to save.
-  const machine = await Promise.race([booting, cut]).catch((error: unknown) => {
-    if (error instanceof Cut) void booting.then((late) => late.close());
+  const machine = await Promise.race([booting, cut]).catch(async (error: unknown) => {
+    if (error instanceof Cut) {
+      ending.abort(error);
+      // A build is ended, a store is closed: only then is the process free to end.
+      await booting.then(
+        (late) => late.close(),
+        (reason: unknown) => {
+          if (reason !== error) throw reason;
+        },
+      );
+    }
     throw error;
   });
   let log: RequestLogFile | undefined;

@@ -40,19 +40,31 @@ const OWN_KERNEL_CMDLINE = 'console=ttyS0 tsc=reliable mitigations=off';
 
 /**
  * The folder of the guest image: the one that VIRTIOFS_LAB_IMAGE names, else that of the recipe, built where the cache
- * has none. Progress of a build goes to our standard error. Rejects where the build fails.
+ * has none. Progress of a build goes to our standard error. Rejects where the build fails. Where `signal` ends it, the
+ * build and all that it started get SIGTERM.
  */
-export function imageFolder(stock = false): Promise<string> {
+export function imageFolder(stock = false, signal?: AbortSignal): Promise<string> {
   const given = process.env.VIRTIOFS_LAB_IMAGE;
   if (given !== undefined && given !== '' && !stock) return Promise.resolve(given);
   return new Promise((resolve, reject) => {
-    const child = spawn('bash', [buildScript, ...(stock ? ['--stock'] : [])], { stdio: ['ignore', 'pipe', 'inherit'] });
+    signal?.throwIfAborted();
+    const child = spawn('bash', [buildScript, ...(stock ? ['--stock'] : [])], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      // A process group of its own, to be ended as a whole; our signals do not reach it by themselves then.
+      detached: signal !== undefined,
+    });
+    const abort = (): void => {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM');
+    };
+    signal?.addEventListener('abort', abort);
     let out = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       out += text;
     });
     child.on('error', reject);
     child.on('close', (code) => {
+      signal?.removeEventListener('abort', abort);
+      if (signal?.aborted) return reject(signal.reason);
       const folder = out.trimEnd().split('\n').at(-1) ?? '';
       if (code === 0 && folder !== '') resolve(folder);
       else reject(new Error(`the guest image could not be built (guest-images/build.sh ended with ${code})`));
@@ -80,16 +92,17 @@ async function readWhole(file: string): Promise<ArrayBuffer> {
 /** Where the files of the guest image lie, and the command line that its kernel is meant to have. */
 export async function imageFiles(
   stock = false,
+  signal?: AbortSignal,
 ): Promise<Record<'kernel' | 'initrd' | 'bios' | 'vgabios' | 'cmdline', string>> {
-  const folder = await imageFolder(stock);
+  const folder = await imageFolder(stock, signal);
   const { files, cmdline } = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Manifest;
   const path = (name: keyof Manifest['files']): string => join(folder, files[name].name);
   return { kernel: path('kernel'), initrd: path('initrd'), bios: path('bios'), vgabios: path('vgabios'), cmdline };
 }
 
 /** Reads what a machine is made of. */
-export async function findImage(choice: ImageChoice = {}): Promise<FoundImage> {
-  const ours = await imageFiles(choice.stock);
+export async function findImage(choice: ImageChoice = {}, signal?: AbortSignal): Promise<FoundImage> {
+  const ours = await imageFiles(choice.stock, signal);
   const initrd =
     choice.initrd ?? (choice.kernel === undefined || choice.ownKernelWithOurInitrd === true ? ours.initrd : undefined);
   const [kernel, initrdBytes, bios, vgabios, wasm] = await Promise.all([

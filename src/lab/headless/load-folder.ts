@@ -33,13 +33,13 @@ export class LoadError extends Error {
 
 /**
  * Copies what is in `folder` into the tree's root, whose own mode, owner and times follow the folder's. Names that are
- * there already are an error, but for directories, which are filled. Rejects with LoadError.
+ * there already are an error, but for directories, which are filled. Rejects with LoadError, or the signal's reason.
  */
-export async function loadFolder(tree: Tree, folder: string): Promise<void> {
+export async function loadFolder(tree: Tree, folder: string, signal?: AbortSignal): Promise<void> {
   const path = Buffer.from(folder);
   const stat = statOf(path);
   if ((Number(stat.mode) & S_IFMT) !== S_IFDIR) throw new LoadError(`${folder} is not a folder`);
-  await new Loader(tree).fill(tree.root, path, stat);
+  await new Loader(tree, signal).fill(tree.root, path, stat);
 }
 
 function statOf(path: Buffer): BigIntStats {
@@ -56,8 +56,18 @@ class Loader {
   private readonly linked = new Map<string, Inode>();
   private readonly piece = new Uint8Array(PIECE);
 
-  constructor(tree: Tree) {
+  private readonly signal: AbortSignal | undefined;
+  private steps = 0;
+
+  constructor(tree: Tree, signal: AbortSignal | undefined) {
     this.tree = tree;
+    this.signal = signal;
+  }
+
+  /** Lets timers and signals in now and then: a tree in memory never waits for anything. */
+  private async step(): Promise<void> {
+    if (++this.steps % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
+    this.signal?.throwIfAborted();
   }
 
   /** Fills a directory; its own attributes last, because what is made in it changes its times. */
@@ -70,6 +80,7 @@ class Loader {
     }
     for (const name of names) {
       const from = join(path, name);
+      await this.step();
       try {
         await this.copy(dir, nameOf(name), from, statOf(from));
       } catch (error) {
@@ -122,6 +133,7 @@ class Loader {
     try {
       let at = 0;
       for (;;) {
+        await this.step();
         const count = readSync(fd, piece, 0, step, at);
         if (count === 0) break;
         const bytes = piece.subarray(0, count);
