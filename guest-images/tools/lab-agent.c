@@ -255,6 +255,8 @@ static void listen_to_processes(void)
 		die("process events");
 }
 
+static void shell_ended(uint32_t pid, int code);
+
 static void on_event(const struct proc_event *event)
 {
 	uint8_t pair[4];
@@ -277,6 +279,8 @@ static void on_event(const struct proc_event *event)
 		break;
 	case PROC_EVENT_EXIT:
 		send_number(PROCEXIT, 0, event->event_data.exit.process_pid, NULL, 0);
+		if (event->event_data.exit.process_pid == event->event_data.exit.process_tgid)
+			shell_ended(event->event_data.exit.process_pid, event->event_data.exit.exit_code);
 		break;
 	default:
 		break;
@@ -375,6 +379,26 @@ static void on_prompt(void)
 	while ((end = memchr(from_prompt.bytes + from_prompt.start, 0, held(&from_prompt)))) {
 		on_prompt_message((char *)from_prompt.bytes + from_prompt.start);
 		from_prompt.start = end + 1 - from_prompt.bytes;
+	}
+}
+
+/* A shell that ends has no prompt any more that would end its last command: `exit`, or a program that it became. */
+static void shell_ended(uint32_t pid, int code)
+{
+	uint8_t status[4];
+
+	for (int i = 0; i < MAX_SHELLS; i++) {
+		if (shells[i].pid != pid)
+			continue;
+		/* What it said before it ended may not have been read yet. */
+		on_prompt();
+		if (shells[i].pid == pid && shells[i].busy) {
+			put32(status, WIFSIGNALED(code) ? 128 + WTERMSIG(code) : WEXITSTATUS(code));
+			send_number(PROMPT_END, 0, pid, status, 4);
+		}
+		if (shells[i].pid == pid)
+			shells[i] = (struct shell){ 0 };
+		return;
 	}
 }
 
