@@ -1,7 +1,7 @@
 // The cost of one request from the notify register to the used ring: device and server, no guest, memory store.
 import { VirtioFsDevice } from '../../src/device/virtio-fs.ts';
-import { type BenchRequest, benchRequests } from '../bench-server.ts';
 import { MockDriver, type Piece } from '../mock-driver.ts';
+import { type BenchRequest, benchRequests } from './requests.ts';
 import type { DeviceRow } from './results.ts';
 import { median } from './statistics.ts';
 import type { Progress } from './workloads.ts';

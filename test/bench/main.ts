@@ -7,6 +7,7 @@ import { benchDevice } from './device.ts';
 import { benchGuest } from './guest.ts';
 import { judge } from './limits.ts';
 import { deviceTable, guestTable, type Results } from './results.ts';
+import { benchTransport } from './transport.ts';
 
 const HELP = `npm run --silent bench -- [--json FILE] [--check] [--rounds N] [--part device|guest|chromium]...
 
@@ -63,6 +64,9 @@ if (part.includes('device')) {
   results.device = await benchDevice(progress);
   heading('One request through device and server, memory store, no guest');
   console.log(deviceTable(results.device));
+  const transport = benchTransport(progress);
+  heading('Of that the device: a request that is answered at once with nothing done');
+  console.log(deviceTable(transport));
 }
 if (part.includes('guest')) {
   results.guest = await benchGuest(rounds, progress);

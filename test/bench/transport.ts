@@ -1,18 +1,15 @@
 // What the device itself costs: one notification with a chain in it, answered at once by a handler that does nothing.
-import type { Exchange } from '../src/base/exchange.ts';
-import { VirtioFsDevice } from '../src/device/virtio-fs.ts';
-import { DEFAULT_FEATURES, MockDriver, type Piece } from './mock-driver.ts';
+import type { Exchange } from '../../src/base/exchange.ts';
+import { VirtioFsDevice } from '../../src/device/virtio-fs.ts';
+import { DEFAULT_FEATURES, MockDriver, type Piece } from '../mock-driver.ts';
+import type { DeviceRow } from './results.ts';
+import { median } from './statistics.ts';
+import type { Progress } from './workloads.ts';
 
 const PAGE = 4096;
 const REQUEST_QUEUE = 1;
-
-export interface TransportFigure {
-  readonly name: string;
-  /** Nanoseconds a request, the median of the rounds. */
-  readonly ns: number;
-  /** Bytes of JavaScript heap a request left behind; undefined without --expose-gc. */
-  readonly garbage: number | undefined;
-}
+const REQUESTS = 50_000;
+const ROUNDS = 7;
 
 interface Shape {
   readonly name: string;
@@ -29,28 +26,20 @@ const SHAPES: readonly Shape[] = [
   { name: 'a request of 258 buffers, indirect', batch: 1, pages: 256, indirect: true },
 ];
 
-/** Medians of rounds that take turns, after two that warm up. `gc` is Node's, where it is there. */
-export function benchTransport(requests = 50_000, rounds = 7, gc?: () => void): TransportFigure[] {
-  const runs = SHAPES.map((shape) => ({ shape, send: sender(shape), ns: [] as number[], garbage: [] as number[] }));
-  for (let round = 0; round < rounds + 2; round++) {
-    for (const { shape, send, ns, garbage } of runs) {
-      const times = Math.ceil(requests / shape.batch / (shape.pages === 0 ? 1 : 20));
-      gc?.();
-      const heap = gc === undefined ? 0 : process.memoryUsage().heapUsed;
+/** Medians of rounds that take turns, after two that warm up. */
+export function benchTransport(progress: Progress): DeviceRow[] {
+  const runs = SHAPES.map((shape) => ({ shape, send: sender(shape), us: [] as number[] }));
+  for (let round = -1; round <= ROUNDS; round++) {
+    progress(`transport, round ${round} of ${ROUNDS}`);
+    for (const { shape, send, us } of runs) {
+      const times = Math.ceil(REQUESTS / shape.batch / (shape.pages === 0 ? 1 : 20));
       const begin = performance.now();
       for (let i = 0; i < times; i++) send();
       const took = performance.now() - begin;
-      const grown = gc === undefined ? 0 : process.memoryUsage().heapUsed - heap;
-      if (round < 2) continue;
-      ns.push((took * 1e6) / times / shape.batch);
-      garbage.push(grown / times / shape.batch);
+      if (round > 0) us.push((took * 1000) / times / shape.batch);
     }
   }
-  return runs.map(({ shape, ns, garbage }) => ({
-    name: shape.name,
-    ns: median(ns),
-    garbage: gc === undefined ? undefined : Math.max(0, median(garbage)),
-  }));
+  return runs.map(({ shape, us }) => ({ name: shape.name, us: median(us) }));
 }
 
 /** A way to send the same chains again and again that costs next to nothing itself. */
@@ -76,9 +65,4 @@ function sender({ batch, pages, indirect }: Shape): () => void {
     for (const head of heads) queue.offer(head);
     queue.notify();
   };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
 }
