@@ -25,7 +25,8 @@ test('a guest image with one wrong bit is not booted, and the file is named', as
   await lab.waitForStage('ready');
 });
 
-test('a download that fails can be tried again', async ({ lab, site }) => {
+test('a download that fails can be tried again', async ({ lab, site, troubles }) => {
+  troubles.expect(/net::ERR_FAILED .*initramfs/, 'the browser itself reports the request that is aborted here');
   await lab.page.route(/\/guest\/.*initramfs/, (route) => route.abort());
   await lab.page.goto(site);
   await lab.waitForFailure('download');
@@ -34,12 +35,13 @@ test('a download that fails can be tried again', async ({ lab, site }) => {
   await lab.waitForStage('ready');
 });
 
-test('a browser that refuses IndexedDB is told apart', async ({ profile, site }) => {
+test('a browser that refuses IndexedDB is told apart', async ({ profile, site, troubles }) => {
   // As a person sets it: sites may store nothing.
   mkdirSync(join(profile, 'Default'));
   const preferences = { profile: { default_content_setting_values: { cookies: 2 } } };
   writeFileSync(join(profile, 'Default', 'Preferences'), JSON.stringify(preferences));
   const context = await launch(profile);
+  troubles.watch(context);
   try {
     const lab = await LabPage.on(context.pages()[0] ?? (await context.newPage()));
     await lab.page.goto(site);
