@@ -4,18 +4,32 @@ import { SCRIPTS } from './scripts.ts';
 
 const guest = useGuest();
 
+/** The last line of a script that ran to its end. */
+const END = 'that was all';
+
 describe('what scripts print on the tree is what they print on tmpfs', () => {
+  it('has its scripts, the tree and a tmpfs', async () => {
+    expect(Object.keys(SCRIPTS)).toHaveLength(17);
+    const { stdout } = await guest().run("awk '$2 ~ /^.(mnt.lab|tmp)$/ { print $2, $3 }' /proc/mounts | sort");
+    expect(stdout).toBe('/mnt/lab virtiofs\n/tmp tmpfs\n');
+  });
+
   for (const [name, script] of Object.entries(SCRIPTS)) {
     it(
       name,
       async () => {
         const run = (folder: string) =>
-          guest().run(`mkdir -p ${folder}/t && cd ${folder}/t && ( ${script}\n) 2>&1; cd /; rm -rf ${folder}/t`);
+          guest().run(
+            `mkdir -p ${folder}/t && cd ${folder}/t && ( ${script}\necho ${END}) 2>&1; cd /; rm -rf ${folder}/t`,
+          );
+        const before = guest().device.state().taken;
         const ours = await run('/mnt/lab');
+        expect(guest().device.state().taken).toBeGreaterThan(before + 2);
         const theirs = await run('/tmp');
         expect(ours.stdout).toBe(theirs.stdout);
         expect(ours).toEqual(theirs);
-        expect(theirs.stdout).not.toBe('');
+        expect(theirs.stdout).toMatch(new RegExp(`.\\n${END}\\n$`));
+        expect(theirs).toMatchObject({ status: 0, stderr: '' });
       },
       BOOT_TIMEOUT,
     );
@@ -43,12 +57,15 @@ describe('what scripts print on the tree is what they print on tmpfs', () => {
         rm -rf src copy a.tar; ls -A
       `;
       const run = (folder: string) =>
-        guest().run(`mkdir ${folder}/t && cd ${folder}/t && ( ${script} ) 2>&1; cd /; rm -rf ${folder}/t`);
+        guest().run(`mkdir ${folder}/t && cd ${folder}/t && ( ${script}\necho ${END}) 2>&1; cd /; rm -rf ${folder}/t`);
       const ours = await run('/mnt/lab');
       const theirs = await run('/tmp');
       expect(ours.stdout).toBe(theirs.stdout);
       expect(ours).toEqual(theirs);
-      expect(theirs.stdout).toContain('equal');
+      // 50 files and a second name of one in each of 60 folders.
+      expect(theirs.stdout).toMatch(/^3060\n/m);
+      expect(theirs.stdout).toMatch(new RegExp(`^equal\\n\\d+\\n${END}\\n$`, 'm'));
+      expect(theirs).toMatchObject({ status: 0, stderr: '' });
     },
     BOOT_TIMEOUT * 2,
   );
