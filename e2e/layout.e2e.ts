@@ -19,7 +19,9 @@ function layoutShift(page: Page): Promise<number> {
 
 test('nothing jumps at 1280×720, and nothing sticks out', async ({ lab, site }) => {
   await lab.open(site);
-  await lab.run('mkdir -p a/b/c; seq 200 > a/numbers; ls -laR; sync');
+  await lab.type('mkdir -p a/b/c; seq 200 | tee a/numbers; ls -laR; sync; echo al""l-done\n');
+  await expect(lab.terminal).toContainText('all-done');
+  await lab.waitForPrompt();
   await lab.filter.fill('write');
   await lab.filter.fill('');
   expect(await layoutShift(lab.page)).toBe(0);
