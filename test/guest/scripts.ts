@@ -86,9 +86,9 @@ export const SCRIPTS: Readonly<Record<string, string>> = {
     touch -r h d; [ $(stat -c %Y d) = $(stat -c %Y h) ] && echo same
   `,
   'a large directory: made, counted, listed while it shrinks': `
-    i=0; while [ $i -lt 1200 ]; do : > file-$i; i=$((i + 1)); done
+    mkdir d; cd d; i=0; while [ $i -lt 1200 ]; do : > file-$i; i=$((i + 1)); done
     ls | wc -l; ls | sort -V | md5sum; find . -type f -name '*7' | wc -l
-    find . -name 'file-*' -delete; ls -A | wc -l
+    find . -name '*7' -exec rm {} +; ls | wc -l; cd ..; rm -r d; ls -A | wc -l
   `,
   'appending from several processes': `
     for p in 1 2 3 4; do (i=0; while [ $i -lt 100 ]; do echo "$p $i" >> log; i=$((i + 1)); done) & done; wait
