@@ -75,7 +75,7 @@ describe('globals', () => {
 
 describe('tree', () => {
   test.each([
-    ['src/a.ts', 'fetch("https://registry.npmjs.org/v86")', 'archive'],
+    ['src/a.ts', 'fetch("https://registry.example/v86")', 'archive'],
     ['docs/a.md', 'see /home/ann/notes', 'one machine'],
     ['src/a.ts', '// TODO later', 'open'],
     ['package-lock.json', '"resolved": "https://r.example/a.tgz"', 'registry'],
