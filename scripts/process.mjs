@@ -20,6 +20,8 @@ export class Stop extends Error {
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const children = new Set();
+/** Whether a signal has ended this command; its status is set then. */
+let stopping = false;
 
 // In a terminal the children stay in its foreground group, so that sudo can ask for a password and Ctrl-C reaches all
 // of them. Without one each gets a group of its own, which a signal to us alone can then be passed on to.
@@ -69,6 +71,8 @@ export function run(command, args, options = {}) {
     });
     child.once('close', (code, signal) => {
       children.delete(child);
+      // What was stopped is over: whoever waits for this child is not to start the next.
+      if (stopping && children.size === 0) process.exit();
       resolve({ status: code ?? 128 + signalNumber(signal), stdout: collected });
     });
   });
@@ -87,7 +91,6 @@ function signalNumber(signal) {
 export async function command(body) {
   /** @type {(() => void) | undefined} */
   let serving;
-  let stopping = false;
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => {
       if (serving) return serving();
