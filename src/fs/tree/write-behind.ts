@@ -108,6 +108,8 @@ export class WriteBehind {
 
   drop(range: ChunkRange): void {
     this.dirty.drop(range);
+    // There may be room now.
+    if (this.failures > 0 && !this.flying) this.schedule(this.options.interval);
   }
 
   /** Undefined where a writer may go on, else what it has to wait for before it asks again. */
@@ -277,6 +279,9 @@ export class WriteBehind {
     if (error.code === 'lost') this.lost = error;
     this.options.onFailure(error);
     ticket.reject(new PosixError(error.code === 'quota' ? 'ENOSPC' : 'EIO', error.message));
+    // A store that is full grows by each attempt (what was aborted counts until it is compacted): seldom, then, until
+    // something is removed.
+    if (error.code === 'quota') this.retryMs = RETRY_MAX_MS;
     if (this.next) this.pump();
     else {
       this.schedule(this.retryMs);
