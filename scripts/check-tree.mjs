@@ -9,7 +9,10 @@ const LARGEST = 300 * 1024;
 
 /** @type {{ pattern: RegExp, why: string, except?: RegExp }[]} */
 const FORBIDDEN = [
-  { pattern: /:\/\/(registry|deb|ftp|mirrors?|archive|security|snapshot)\./, why: 'names the host of a package archive' },
+  {
+    pattern: /:\/\/(registry|deb|ftp|mirrors?|archive|security|snapshot)\./,
+    why: 'names the host of a package archive',
+  },
   { pattern: /(^|[\s"'`(=:])\/(home|Users)\/\w+\//, why: 'names a folder of one machine' },
   { pattern: /\b(TODO|FIXME|XXX)\b/, why: 'leaves an end open' },
   { pattern: /"resolved": "http/, why: 'binds the lock file to one registry', except: /^(?!package-lock\.json$)/ },
