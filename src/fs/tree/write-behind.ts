@@ -10,6 +10,11 @@ import { type Batch, type ChunkRange, type Durability, type Store, StoreError } 
 const PAGE_ESTIMATE = 4096;
 const RETRY_MS = 1000;
 const RETRY_MAX_MS = 30_000;
+/**
+ * Waits before further attempts of a commit for which the store gave up its reserve, ms: browsers count freed room late
+ * (Chromium 156: in one of six runs not yet when the next transaction begins).
+ */
+const RELIEF_WAITS_MS = [100, 400, 1600];
 
 /** Where the records of what is dirty come from. */
 export interface CommitSource {
@@ -33,8 +38,8 @@ export interface WriteBehindOptions {
 /** A commit that is under way or is to come, and those who wait for it. */
 class Ticket {
   durability: Durability = 'relaxed';
-  /** Whether the store was asked for its reserve. */
-  relieved = false;
+  /** Attempts since the store gave its reserve up; undefined while it was not asked for it. */
+  relieved: number | undefined;
   readonly done: Promise<void>;
   resolve!: () => void;
   reject!: (error: PosixError) => void;
@@ -210,9 +215,8 @@ export class WriteBehind {
         this.land(set);
         this.dirty.merge(set);
         const removes = batch.drops.length > 0 || batch.removals.length > 0;
-        if (removes && error instanceof StoreError && error.code === 'quota' && !ticket.relieved) {
-          this.relieve(ticket, error);
-        } else this.failed(ticket, error);
+        if (removes && error instanceof StoreError && error.code === 'quota') this.relieve(ticket, error);
+        else this.failed(ticket, error);
       },
     );
   }
@@ -222,13 +226,11 @@ export class WriteBehind {
    * So the store's reserve goes first, and the commit is made again, with what has changed since.
    */
   private relieve(ticket: Ticket, refused: StoreError): void {
-    ticket.relieved = true;
     this.preparing = true;
-    const relieved = this.store.relieve?.() ?? Promise.resolve(false);
-    relieved.then(
-      (freed) => {
+    this.relief(ticket).then(
+      (again) => {
         this.preparing = false;
-        if (!freed) {
+        if (!again) {
           this.failed(ticket, refused);
           return;
         }
@@ -243,6 +245,20 @@ export class WriteBehind {
         this.failed(ticket, error);
       },
     );
+  }
+
+  /** Whether the refused commit is to be tried again: at once after the reserve was given up, then a few times more. */
+  private async relief(ticket: Ticket): Promise<boolean> {
+    if (ticket.relieved === undefined) {
+      ticket.relieved = 0;
+      if (await this.store.relieve?.()) return true;
+      ticket.relieved = RELIEF_WAITS_MS.length;
+      return false;
+    }
+    const wait = RELIEF_WAITS_MS[ticket.relieved++];
+    if (wait === undefined) return false;
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    return true;
   }
 
   private async commit(batch: Batch, durability: Durability): Promise<void> {
