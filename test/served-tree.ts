@@ -29,7 +29,7 @@ export async function serve(options: ServedOptions = {}): Promise<Served> {
   const answers: Answered[] = [];
   const server = new FuseServer({
     tree,
-    policy: typeof policy === 'string' ? policyOf(policy) : policy,
+    policy: typeof policy === 'string' ? policyOf({ cache: policy }) : policy,
     observer: { answered: (_, answered) => answers.push({ ...answered }) },
     now: () => 0,
   });

@@ -7,7 +7,7 @@ import { attachToV86, type V86Attachment } from '../device/v86-bus.ts';
 import type { DeviceObserver } from '../device/virtio-device.ts';
 import { VirtioFsDevice } from '../device/virtio-fs.ts';
 import type { Negotiated } from '../fs/fuse/negotiate.ts';
-import { policyOf } from '../fs/fuse/policy.ts';
+import { type Like, policyOf } from '../fs/fuse/policy.ts';
 import { type Answered, FuseServer } from '../fs/fuse/server.ts';
 import type { Tree } from '../fs/tree/tree.ts';
 import { Agent, GuestGone, type Job, type RunOptions } from './agent.ts';
@@ -25,6 +25,10 @@ export interface MachineOptions {
   tag: string;
   cache: CacheMode;
   writeback: boolean;
+  /** Whether locks are kept by the server, in place of the guest's kernel. */
+  locks?: boolean;
+  /** Whose answers the server gives, in place of ours. */
+  like?: Like | undefined;
   /** Whether v86's own 9p (tag host9p) is there too. */
   p9?: boolean;
   /** Whether requests are recorded (default), and kept whole. */
@@ -48,6 +52,8 @@ export type CommandEvent =
 
 /** A gap between two slices of guest time after which the guest's clock is looked after, ms. */
 const BLOCKED = 500;
+/** Has our guest kernel send also what it leaves out for us (guest-images/patches); harmless to others. */
+const STOCK_REQUESTS = 'fuse.fewer_requests=0';
 /** A step of the host's wall clock against its monotonic one that the guest is told of, ms. */
 const STEPPED = 50;
 
@@ -102,7 +108,7 @@ export class Lab {
     this.recorder.whole = options.record === 'whole';
     this.server = new FuseServer({
       tree,
-      policy: policyOf(options.cache, options.writeback),
+      policy: policyOf(options),
       observer: { answered: (exchange, answer) => this.answered(exchange, answer) },
     });
     const { recorder } = this;
@@ -146,7 +152,7 @@ export class Lab {
     const current = (): boolean => turn === this.boots && !this.ended;
     const emulator = await Emulator.create({
       image: options.image,
-      cmdline: options.cmdline,
+      cmdline: options.like === undefined ? options.cmdline : `${options.cmdline} ${STOCK_REQUESTS}`,
       memory: options.memory,
       p9: this.p9,
       plug: (v86) => {

@@ -6,6 +6,8 @@ export type { RecordHeader };
 
 /** Cache policies as virtiofsd names them. */
 export type CacheMode = 'never' | 'metadata' | 'auto' | 'always';
+/** Servers whose answers can be given in place of ours. */
+export type Like = 'virtiofsd';
 
 /** The guest image's files, whole, as the page downloaded and checked them. */
 export interface GuestAssets {
@@ -24,6 +26,10 @@ export interface LabOptions {
   tag: string;
   cache: CacheMode;
   writeback: boolean;
+  /** Whether the server keeps the locks, in place of the guest's kernel. */
+  locks: boolean;
+  /** Whose answers the server gives; undefined: its own. */
+  like: Like | undefined;
   /** Name of the tree: its database, and the Web Lock of whoever writes it. */
   tree: string;
   /** Whether v86's own 9p (tag host9p) is there too, to measure against. */

@@ -125,6 +125,8 @@ async function start({ assets, cmdline, options }: Start): Promise<void> {
     tag: options.tag,
     cache: options.cache,
     writeback: options.writeback,
+    locks: options.locks,
+    like: options.like,
     p9: options.p9 ?? false,
   });
   running = new Running(lab);

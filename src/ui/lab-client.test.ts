@@ -30,7 +30,15 @@ vi.mock('./image-loader.ts', () => ({
   },
 }));
 
-const options: LabOptions = { memory: 64, tag: 'lab', cache: 'auto', writeback: true, tree: 't' };
+const options: LabOptions = {
+  memory: 64,
+  tag: 'lab',
+  cache: 'auto',
+  writeback: true,
+  locks: false,
+  like: undefined,
+  tree: 't',
+};
 const makeLab = () => new Lab(options, { base: './', wasm: { url: 'w', size: 1 } });
 const worker = (at: number): FakeWorker => FakeWorker.made[at] as FakeWorker;
 

@@ -7,20 +7,37 @@ describe('parseOptions', () => {
   });
 
   test('everything given', () => {
-    const { options, problems } = parseOptions('?cache=never&writeback=1&tree=my-tree.2&memory=192&tag=host');
-    expect(options).toEqual({ cache: 'never', writeback: true, tree: 'my-tree.2', memory: 192, tag: 'host' });
+    const { options, problems } = parseOptions(
+      '?cache=never&writeback=1&locks=1&like=virtiofsd&tree=my-tree.2&memory=192&tag=host',
+    );
+    expect(options).toEqual({
+      cache: 'never',
+      writeback: true,
+      locks: true,
+      like: 'virtiofsd',
+      tree: 'my-tree.2',
+      memory: 192,
+      tag: 'host',
+    });
     expect(problems).toEqual([]);
   });
 
-  test.each(['cache=fast', 'writeback=yes', 'memory=16', 'memory=1e2', 'tree=a/b', 'tree=', 'tag=a%20b'])(
-    '%s is named, and the default stands in',
-    (query) => {
-      const { options, problems } = parseOptions(query);
-      expect(options).toEqual(DEFAULT_OPTIONS);
-      expect(problems).toHaveLength(1);
-      expect(problems[0]).toContain(query.slice(0, query.indexOf('=')));
-    },
-  );
+  test.each([
+    'cache=fast',
+    'writeback=yes',
+    'locks=',
+    'like=9p',
+    'memory=16',
+    'memory=1e2',
+    'tree=a/b',
+    'tree=',
+    'tag=a%20b',
+  ])('%s is named, and the default stands in', (query) => {
+    const { options, problems } = parseOptions(query);
+    expect(options).toEqual(DEFAULT_OPTIONS);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(query.slice(0, query.indexOf('=')));
+  });
 });
 
 describe('optionsQuery', () => {
@@ -30,7 +47,15 @@ describe('optionsQuery', () => {
   });
 
   test('is read back as it was written', () => {
-    const options = { cache: 'always', writeback: true, tree: 'x', memory: 256, tag: 'a&b' } as const;
+    const options = {
+      cache: 'always',
+      writeback: true,
+      locks: true,
+      like: 'virtiofsd',
+      tree: 'x',
+      memory: 256,
+      tag: 'a&b',
+    } as const;
     expect(parseOptions(optionsQuery(options)).options).toEqual(options);
   });
 });

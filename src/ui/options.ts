@@ -1,13 +1,16 @@
-// The lab's options in the page's address: ?cache=auto&writeback=0&tree=NAME&memory=128&tag=lab. Pure.
-import type { CacheMode, LabOptions } from '../lab/messages.ts';
+// The lab's options in the page's address: ?cache=auto&writeback=0&locks=0&like=virtiofsd&tree=NAME&memory=128&tag=lab. Pure.
+import type { CacheMode, LabOptions, Like } from '../lab/messages.ts';
 
 export const CACHE_MODES: readonly CacheMode[] = ['never', 'metadata', 'auto', 'always'];
+export const LIKES: readonly Like[] = ['virtiofsd'];
 
 export const DEFAULT_OPTIONS: LabOptions = {
   memory: 128,
   tag: 'lab',
   cache: 'auto',
   writeback: false,
+  locks: false,
+  like: undefined,
   tree: 'default',
 };
 
@@ -21,7 +24,7 @@ export function parseOptions(query: string): { options: LabOptions; problems: st
   const problems: string[] = [];
   const take = (name: keyof LabOptions, wanted: string, put: (value: string) => boolean): void => {
     const value = given.get(name);
-    if (value !== null && !put(value)) problems.push(`${name}=${value}: ${wanted}; using ${options[name]}`);
+    if (value !== null && !put(value)) problems.push(`${name}=${value}: ${wanted}; using ${options[name] ?? 'none'}`);
   };
   take('cache', `one of ${CACHE_MODES.join(', ')}`, (value) => {
     const mode = CACHE_MODES.find((known) => known === value);
@@ -31,6 +34,14 @@ export function parseOptions(query: string): { options: LabOptions; problems: st
   take('writeback', '0 or 1', (value) => {
     options.writeback = value === '1';
     return value === '0' || value === '1';
+  });
+  take('locks', '0 or 1', (value) => {
+    options.locks = value === '1';
+    return value === '0' || value === '1';
+  });
+  take('like', `one of ${LIKES.join(', ')}`, (value) => {
+    options.like = LIKES.find((known) => known === value);
+    return options.like !== undefined;
   });
   take('memory', `MiB from ${MEMORY.min} to ${MEMORY.max}`, (value) => {
     const memory = /^\d+$/.test(value) ? Number(value) : Number.NaN;

@@ -23,7 +23,7 @@ const MIB = 1 << 20;
 /** A tree with a file of 4 MiB and a directory of 1,000 names, and the requests that are measured on it. */
 export async function benchRequests(): Promise<{ server: FuseServer; tree: Tree; requests: BenchRequest[] }> {
   const tree = await Tree.open(new MemoryStore());
-  const server = new FuseServer({ tree, policy: policyOf('auto') });
+  const server = new FuseServer({ tree, policy: policyOf({ cache: 'auto' }) });
   const client = new FuseClient(loop(server));
   await client.init();
   const dir = await client.mkdir(1, 'dir');

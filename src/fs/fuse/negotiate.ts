@@ -25,7 +25,10 @@ const noDax = { take: false, why: 'no DAX window: a 32-bit x86 kernel cannot use
 
 export const RULES: Readonly<Record<InitFlag, Rule>> = {
   FUSE_ASYNC_READ: { take: true, why: 'read-ahead sends several READs at once; they are independent' },
-  FUSE_POSIX_LOCKS: { take: false, why: 'one guest has the tree, so its kernel keeps the locks' },
+  FUSE_POSIX_LOCKS: {
+    take: (policy) => policy.locks,
+    why: 'part of the policy: else the guest keeps its locks itself',
+  },
   FUSE_FILE_OPS: { take: false, why: 'never used by Linux' },
   FUSE_ATOMIC_O_TRUNC: { take: true, why: 'OPEN truncates: one request instead of two' },
   FUSE_EXPORT_SUPPORT: { take: true, why: 'nodeids and generations are stored, so file handles stay good' },
@@ -34,7 +37,10 @@ export const RULES: Readonly<Record<InitFlag, Rule>> = {
   FUSE_SPLICE_WRITE: devOnly,
   FUSE_SPLICE_MOVE: devOnly,
   FUSE_SPLICE_READ: devOnly,
-  FUSE_FLOCK_LOCKS: { take: false, why: 'one guest has the tree, so its kernel keeps the locks' },
+  FUSE_FLOCK_LOCKS: {
+    take: (policy) => policy.locks,
+    why: 'part of the policy: else the guest keeps its locks itself',
+  },
   FUSE_HAS_IOCTL_DIR: { take: true, why: 'IOCTL on directories is answered like that on files' },
   FUSE_AUTO_INVAL_DATA: { take: true, why: 'changes made beside the guest show when attributes are read again' },
   FUSE_DO_READDIRPLUS: { take: (policy) => policy.readdirplus, why: 'of no use where nothing may be cached' },

@@ -21,18 +21,18 @@ describe.each(VIRTIOFSD)('policy %s', (cache, { valid, file, dir, plus }) => {
     const made = await client.create(1, 'f');
     expect([made.entryValid, made.attrValid, made.openFlags]).toEqual([valid, valid, file]);
     expect((await client.openOut(made.nodeid)).open_flags).toBe(file);
-    const policy = policyOf(cache);
+    const policy = policyOf({ cache });
     expect([policy.fileFlags, policy.dirFlags]).toEqual([file, dir]);
   });
 
   test('READDIRPLUS', () => {
     const both = FUSE_INIT_FLAGS.FUSE_DO_READDIRPLUS | FUSE_INIT_FLAGS.FUSE_READDIRPLUS_AUTO;
-    const { flags } = negotiate(41, 0, LINUX_FLAGS, LINUX_FLAGS2, policyOf(cache));
+    const { flags } = negotiate(41, 0, LINUX_FLAGS, LINUX_FLAGS2, policyOf({ cache }));
     expect(flags & both).toBe(plus ? both : 0);
   });
 
   test.each([false, true])('writeback %s', (writeback) => {
-    const { flags } = negotiate(41, 0, LINUX_FLAGS, LINUX_FLAGS2, policyOf(cache, writeback));
+    const { flags } = negotiate(41, 0, LINUX_FLAGS, LINUX_FLAGS2, policyOf({ cache, writeback }));
     expect((flags & FUSE_INIT_FLAGS.FUSE_WRITEBACK_CACHE) !== 0).toBe(writeback);
   });
 });
@@ -45,18 +45,18 @@ describe('negotiation', () => {
   });
 
   test('what Linux 6.12 offers is answered for auto with these', () => {
-    const { flags, flags2 } = negotiate(41, 131072, LINUX_FLAGS, LINUX_FLAGS2, policyOf('auto'));
+    const { flags, flags2 } = negotiate(41, 131072, LINUX_FLAGS, LINUX_FLAGS2, policyOf({ cache: 'auto' }));
     expect(flags).toBe(0x7844f839 | FUSE_INIT_FLAGS.FUSE_CACHE_SYMLINKS);
     expect(flags2).toBe(0);
   });
 
   test('files without a page cache can still be mapped', () => {
-    const { flags2 } = negotiate(41, 131072, LINUX_FLAGS, LINUX_FLAGS2, policyOf('never'));
+    const { flags2 } = negotiate(41, 131072, LINUX_FLAGS, LINUX_FLAGS2, policyOf({ cache: 'never' }));
     expect(flags2).toBe(FUSE_INIT_FLAGS2.FUSE_DIRECT_IO_ALLOW_MMAP);
   });
 
   test('flags2 means nothing without FUSE_INIT_EXT', () => {
     const flags = LINUX_FLAGS & ~FUSE_INIT_FLAGS.FUSE_INIT_EXT;
-    expect(negotiate(41, 0, flags, LINUX_FLAGS2, policyOf('never')).flags2).toBe(0);
+    expect(negotiate(41, 0, flags, LINUX_FLAGS2, policyOf({ cache: 'never' })).flags2).toBe(0);
   });
 });

@@ -17,6 +17,8 @@ describe('the command line of npm run guest', () => {
       memory: 128,
       cache: 'auto',
       writeback: false,
+      locks: false,
+      like: undefined,
       tag: 'lab',
       load: undefined,
       store: undefined,
@@ -27,7 +29,7 @@ describe('the command line of npm run guest', () => {
 
   it('takes every option', () => {
     const words =
-      '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --tag t --load L --store S --log F --timeout 1.5 run.sh';
+      '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --locks --like virtiofsd --tag t --load L --store S --log F --timeout 1.5 run.sh';
     expect(parse(...words.split(' '))).toEqual({
       task: { do: 'script', file: 'run.sh' },
       kernel: 'K',
@@ -36,6 +38,8 @@ describe('the command line of npm run guest', () => {
       memory: 256,
       cache: 'always',
       writeback: true,
+      locks: true,
+      like: 'virtiofsd',
       tag: 't',
       load: 'L',
       store: 'S',
@@ -63,6 +67,7 @@ describe('the command line of npm run guest', () => {
     [['-c', 'ls', '--memory', 'much'], '--memory'],
     [['-c', 'ls', '--memory', '64'], '--memory'],
     [['-c', 'ls', '--cache', 'some'], 'never, metadata, auto, always'],
+    [['-c', 'ls', '--like', 'nfs'], '--like'],
     [['-c', 'ls', '--tag', ''], '--tag'],
     [['-c', 'ls', '--tag', 'x'.repeat(37)], '--tag'],
     [['-c', 'ls', '--tag', 'a b'], '--tag'],

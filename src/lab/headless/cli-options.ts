@@ -1,8 +1,9 @@
 // The command line of `npm run guest`, parsed and checked.
 import { parseArgs } from 'node:util';
-import type { CacheMode } from '../messages.ts';
+import type { CacheMode, Like } from '../messages.ts';
 
 export const CACHE_MODES: readonly CacheMode[] = ['never', 'metadata', 'auto', 'always'];
+export const LIKES: readonly Like[] = ['virtiofsd'];
 
 export const USAGE = `usage: npm run --silent guest -- [OPTIONS] SCRIPT.sh
        npm run --silent guest -- [OPTIONS] -c 'COMMANDS'
@@ -20,6 +21,8 @@ Options
   --memory MIB     the guest's memory (default 128)
   --cache POLICY   never, metadata, auto (default) or always, as virtiofsd names them
   --writeback      let the guest cache writes too
+  --locks          keep file locks in the server, in place of the guest's kernel
+  --like SERVER    answer as another server does: virtiofsd (the C one of QEMU, protocol 7.36)
   --tag NAME       the tag of the device (default lab)
   --load DIR       copy a folder of the host into the tree first
   --store DIR      keep the tree in this folder; without it the tree is in memory and gone at the end
@@ -44,6 +47,8 @@ export interface GuestOptions {
   memory: number;
   cache: CacheMode;
   writeback: boolean;
+  locks: boolean;
+  like: Like | undefined;
   tag: string;
   load: string | undefined;
   store: string | undefined;
@@ -75,6 +80,8 @@ export function parseCommandLine(words: string[]): GuestOptions | 'help' {
     memory: memory(values.memory),
     cache: cache(values.cache),
     writeback: values.writeback ?? false,
+    locks: values.locks ?? false,
+    like: like(values.like),
     tag: tag(values.tag),
     load: values.load,
     store: values.store,
@@ -94,6 +101,8 @@ function parseWords(args: string[]) {
       memory: { type: 'string' },
       cache: { type: 'string' },
       writeback: { type: 'boolean' },
+      locks: { type: 'boolean' },
+      like: { type: 'string' },
       tag: { type: 'string' },
       load: { type: 'string' },
       store: { type: 'string' },
@@ -137,6 +146,13 @@ function cache(text: string | undefined): CacheMode {
   const mode = CACHE_MODES.find((name) => name === text);
   if (mode === undefined) throw new UsageError(`--cache: ${text} is not one of ${CACHE_MODES.join(', ')}`);
   return mode;
+}
+
+function like(text: string | undefined): Like | undefined {
+  if (text === undefined) return undefined;
+  const server = LIKES.find((name) => name === text);
+  if (server === undefined) throw new UsageError(`--like: ${text} is not one of ${LIKES.join(', ')}`);
+  return server;
 }
 
 function tag(text: string | undefined): string {

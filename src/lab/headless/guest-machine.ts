@@ -7,7 +7,7 @@ import type { Store } from '../../fs/tree/store.ts';
 import { Tree } from '../../fs/tree/tree.ts';
 import type { RunOptions } from '../agent.ts';
 import { type Failure, Lab, type MachineOptions, type StageChange } from '../lab.ts';
-import type { CacheMode } from '../messages.ts';
+import type { CacheMode, Like } from '../messages.ts';
 import { decode, type LogRecord, recordOffsets } from '../record.ts';
 import { findImage, type ImageChoice } from './image.ts';
 
@@ -19,6 +19,8 @@ export interface GuestMachineOptions {
   memory?: number;
   cache?: CacheMode;
   writeback?: boolean;
+  locks?: boolean;
+  like?: Like | undefined;
   tag?: string;
   /** Where the tree is kept; default: in memory. */
   store?: Store;
@@ -60,6 +62,8 @@ export async function bootGuest(options: GuestMachineOptions = {}): Promise<Gues
       tag,
       cache: options.cache ?? 'auto',
       writeback: options.writeback ?? false,
+      locks: options.locks ?? false,
+      like: options.like,
       p9: options.p9 ?? false,
       record: options.record ?? 'cut',
     });

@@ -81,6 +81,8 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
     memory: options.memory,
     cache: options.cache,
     writeback: options.writeback,
+    locks: options.locks,
+    like: options.like,
     tag: options.tag,
     store: options.store === undefined ? new MemoryStore() : new DirStore(options.store),
     record: options.log === undefined ? 'off' : 'whole',
@@ -128,6 +130,8 @@ function logHeader(options: GuestOptions, machine: GuestMachine, digest: string)
   return {
     cache: options.cache,
     writeback: options.writeback,
+    locks: options.locks,
+    ...(options.like === undefined ? {} : { like: options.like }),
     tag: options.tag,
     policy: machine.server.session.policy,
     // Absent where the guest never mounted.
