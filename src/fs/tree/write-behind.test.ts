@@ -75,3 +75,38 @@ it('the reserve is kept from what only adds', async () => {
   await expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
   expect(store).toMatchObject({ attempts: 1, reserve: true });
 });
+
+it('a large commit that found no room is tried again when something is removed, not by each sync', async () => {
+  const { store, tree } = await withStoredFile();
+  store.refusals = 1;
+  const large = tree.mknod(tree.root, 'large', { mode: S_IFREG | 0o644, ...owner });
+  await tree.write(large, 0, 2 ** 20, { copyTo: (target) => void target.fill(1) });
+  for (let i = 0; i < 3; i++) await expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
+  expect(store).toMatchObject({ attempts: 1, reserve: true });
+  tree.unlink(tree.root, 'file');
+  await tree.sync();
+  expect(store.attempts).toBe(2);
+});
+
+it('a large commit that found no room is tried again by itself', async () => {
+  const { store, tree } = await withStoredFile();
+  store.refusals = 2;
+  const large = tree.mknod(tree.root, 'large', { mode: S_IFREG | 0o644, ...owner });
+  await tree.write(large, 0, 2 ** 20, { copyTo: (target) => void target.fill(1) });
+  await expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(store.attempts).toBe(2);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(store.attempts).toBe(3);
+  expect(tree.dirtyBytes).toBe(0);
+});
+
+it('room that is given up serves a large commit too, if it removes something', async () => {
+  const { store, tree } = await withStoredFile();
+  store.refusals = 1;
+  const large = tree.mknod(tree.root, 'large', { mode: S_IFREG | 0o644, ...owner });
+  await tree.write(large, 0, 2 ** 20, { copyTo: (target) => void target.fill(1) });
+  tree.unlink(tree.root, 'file');
+  await tree.sync();
+  expect(store).toMatchObject({ attempts: 2, reserve: false });
+});

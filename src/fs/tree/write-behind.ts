@@ -8,13 +8,19 @@ import { type Batch, type ChunkRange, type Durability, type Store, StoreError } 
 
 /** What a page of metadata is taken for in the count of unsaved bytes. */
 const PAGE_ESTIMATE = 4096;
-const RETRY_MS = 1000;
-const RETRY_MAX_MS = 30_000;
+/** Waits before a failed commit is tried again when nobody asks for it, the least and the most, ms. */
+const RETRIES_MS = [1000, 30_000] as const;
+const FULL_RETRIES_MS = [30_000, 600_000] as const;
 /**
  * Waits before further attempts of a commit for which the store gave up its reserve, ms: browsers count freed room late
  * (Chromium 156: in one of six runs not yet when the next transaction begins).
  */
 const RELIEF_WAITS_MS = [100, 400, 1600];
+/**
+ * Bytes of chunks from which on a commit that found no room is not tried again by those who ask for one: what an aborted
+ * transaction wrote counts against the quota, so that each attempt makes a full store fuller.
+ */
+const COSTLY_ATTEMPT = 2 ** 20;
 
 /** Where the records of what is dirty come from. */
 export interface CommitSource {
@@ -71,7 +77,9 @@ export class WriteBehind {
   private undurable = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private hurried = false;
-  private retryMs = RETRY_MS;
+  private retryMs = 0;
+  /** Set by a commit that found no room: what it was to add, and the refusal. Until something is dropped, or it is time. */
+  private full: { bytes: number; refused: StoreError } | undefined;
   private lost: StoreError | undefined;
 
   constructor(store: Store, cache: ChunkCache, source: CommitSource, options: WriteBehindOptions) {
@@ -114,6 +122,7 @@ export class WriteBehind {
   drop(range: ChunkRange): void {
     this.dirty.drop(range);
     // There may be room now.
+    this.full = undefined;
     if (this.failures > 0 && !this.flying) this.schedule(this.options.interval);
   }
 
@@ -145,6 +154,7 @@ export class WriteBehind {
     this.timer = setTimeout(() => {
       this.timer = undefined;
       this.hurried = false;
+      this.full = undefined;
       if (!this.flying) this.ask('relaxed');
     }, ms);
   }
@@ -170,6 +180,11 @@ export class WriteBehind {
     if (this.lost) {
       this.next = undefined;
       ticket.reject(new PosixError('EIO', this.lost.message));
+      return;
+    }
+    if (this.full && ticket.relieved === undefined && this.dirty.bytes >= this.full.bytes) {
+      this.next = undefined;
+      ticket.reject(new PosixError('ENOSPC', this.full.refused.message));
       return;
     }
     const prepared = this.store.ready?.() ?? this.source.prepare();
@@ -213,7 +228,11 @@ export class WriteBehind {
       () => this.succeeded(ticket, set),
       (error: unknown) => {
         this.land(set);
+        const { bytes } = set;
         this.dirty.merge(set);
+        if (bytes >= COSTLY_ATTEMPT && error instanceof StoreError && error.code === 'quota') {
+          this.full = { bytes, refused: error };
+        }
         const removes = batch.drops.length > 0 || batch.removals.length > 0;
         if (removes && error instanceof StoreError && error.code === 'quota') this.relieve(ticket, error);
         else this.failed(ticket, error);
@@ -278,7 +297,8 @@ export class WriteBehind {
     this.undurable = ticket.durability === 'relaxed';
     if (this.failures > 0) this.options.onFailure(undefined);
     this.failures = 0;
-    this.retryMs = RETRY_MS;
+    this.full = undefined;
+    this.retryMs = 0;
     ticket.resolve();
     if (this.next) this.pump();
     else if (this.dirty.bytes > this.options.eagerBytes) this.hurry();
@@ -295,13 +315,12 @@ export class WriteBehind {
     if (error.code === 'lost') this.lost = error;
     this.options.onFailure(error);
     ticket.reject(new PosixError(error.code === 'quota' ? 'ENOSPC' : 'EIO', error.message));
-    // A store that is full grows by each attempt (what was aborted counts until it is compacted): seldom, then, until
-    // something is removed.
-    if (error.code === 'quota') this.retryMs = RETRY_MAX_MS;
     if (this.next) this.pump();
-    else {
-      this.schedule(this.retryMs);
-      this.retryMs = Math.min(this.retryMs * 2, RETRY_MAX_MS);
-    }
+    if (this.flying || this.preparing) return;
+    // Seldom where it is full, until something is removed.
+    const [least, most] = error.code === 'quota' ? FULL_RETRIES_MS : RETRIES_MS;
+    const wait = Math.max(this.retryMs, least);
+    this.schedule(wait);
+    this.retryMs = Math.min(wait * 2, most);
   }
 }
