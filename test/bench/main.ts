@@ -9,14 +9,14 @@ import { judge } from './limits.ts';
 import { deviceTable, guestTable, type Results } from './results.ts';
 import { benchTransport } from './transport.ts';
 
-const HELP = `npm run --silent bench -- [--json FILE] [--check] [--rounds N] [--part device|guest|chromium]...
+const HELP = `npm run --silent bench -- [--json FILE] [--check] [--rounds N] [--part device|guest|cached|chromium]...
 
 Prints tables of medians. Without --part everything is measured.
   --json FILE  writes the medians to a file too
   --check      compares them with the limits, and ends with 1 where one is missed
   --rounds N   interleaved rounds after the warm-up, 5 or more (default 5)`;
 
-const PARTS = ['device', 'guest', 'chromium'];
+const PARTS = ['device', 'guest', 'cached', 'chromium'];
 
 function options() {
   const { values } = parseArgs({
@@ -58,7 +58,7 @@ const heading = (text: string) => {
   console.log(`\n${text}\n`);
 };
 
-const results: Results = { calibration_ms: calibrate(), guest: [], device: [], chromium: [] };
+const results: Results = { calibration_ms: calibrate(), guest: [], cached: [], device: [], chromium: [] };
 
 if (part.includes('device')) {
   results.device = await benchDevice(progress);
@@ -69,9 +69,14 @@ if (part.includes('device')) {
   console.log(deviceTable(transport));
 }
 if (part.includes('guest')) {
-  results.guest = await benchGuest(rounds, progress);
+  results.guest = await benchGuest('default', rounds, progress);
   heading(`One guest in Node, memory store, policy auto; ${rounds} interleaved rounds`);
   console.log(guestTable(results.guest));
+}
+if (part.includes('cached')) {
+  results.cached = await benchGuest('cached', rounds, progress);
+  heading(`All that can be cached: 9p cache=loose, policy always with writeback; ${rounds} interleaved rounds`);
+  console.log(guestTable(results.cached));
 }
 if (part.includes('chromium')) {
   results.chromium = await benchBrowser(rounds, progress);

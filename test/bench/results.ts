@@ -35,6 +35,8 @@ export interface Results {
   calibration_ms: number;
   /** In Node, with the memory store. */
   guest: GuestRow[];
+  /** Likewise with all caches: 9p's cache=loose, our policy always with writeback. */
+  cached: GuestRow[];
   device: DeviceRow[];
   /** In Chromium, with IndexedDB. */
   chromium: GuestRow[];

@@ -13,16 +13,19 @@ export type RunInGuest = (script: string) => Promise<ScriptResult>;
 
 export type Progress = (text: string) => void;
 
+/** What the guest keeps of 9p: nothing, which is its default, or all it sees. */
+export type P9Cache = 'none' | 'loose';
+
 type FileSystem = 'ours' | 'v86_9p' | 'tmpfs';
 
 const FOLDERS: Record<FileSystem, string> = { ours: '/mnt/lab', v86_9p: '/mnt/9p', tmpfs: '/mnt/tmpfs' };
 
 // As v86's documentation mounts it, with the largest message that its driver and device agree on to good effect.
-const SET_UP = `
+const setUp = (p9Cache: P9Cache): string => `
 set -e
 grep -q '^[^ ]* /mnt/lab virtiofs ' /proc/mounts
 mkdir -p /mnt/9p /mnt/tmpfs
-mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 host9p /mnt/9p
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=${p9Cache} host9p /mnt/9p
 mount -t tmpfs none /mnt/tmpfs`;
 
 async function succeed(run: RunInGuest, script: string): Promise<string> {
@@ -43,8 +46,13 @@ function measured(workload: Workload, output: string): number {
  * Medians of `rounds` rounds after one that warms up the emulator's JIT. Within a round each workload runs on each file
  * system before the next workload begins; who goes first changes from round to round.
  */
-export async function measureWorkloads(run: RunInGuest, rounds: number, progress: Progress): Promise<GuestRow[]> {
-  await succeed(run, SET_UP);
+export async function measureWorkloads(
+  run: RunInGuest,
+  rounds: number,
+  progress: Progress,
+  p9Cache: P9Cache = 'none',
+): Promise<GuestRow[]> {
+  await succeed(run, setUp(p9Cache));
   const systems = Object.keys(FOLDERS) as FileSystem[];
   const times = new Map<string, number[]>();
   for (let round = 0; round <= rounds; round++) {
