@@ -188,7 +188,7 @@ describe.each(Object.keys(places) as (keyof typeof runs)[])('%s store', (kind) =
     expect(tree.inode(file.ino)).toBe(file);
     await tree.close();
     const store = open();
-    const again = await Tree.open(store, {});
+    const again = await Tree.open(store, { reuseInodeNumbers: true });
     expect(again.inode(file.ino)).toBeUndefined();
     await again.sync();
     for (let index = 0; index < 10; index++) expect(await store.chunk(file.ino, index)).toBeUndefined();

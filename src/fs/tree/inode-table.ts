@@ -1,10 +1,11 @@
-// All inodes by number: which numbers are free, what generation the next one gets, who is dead.
+// All inodes by number: which number and which generation the next one gets, who is dead.
 import { PosixError } from '../../base/errno.ts';
+import { FreeNumbers } from './free-numbers.ts';
 import { Inode } from './inode.ts';
 import { PAGE_SIZE } from './records.ts';
 
 export const ROOT_INO = 1;
-const INO_END = 2 ** 31;
+export const INO_END = 2 ** 31;
 export const GENERATION_END = 2 ** 31;
 /**
  * How far the generation jumps when a tree is opened: more than the inodes that a crash can have lost after their
@@ -12,19 +13,38 @@ export const GENERATION_END = 2 ** 31;
  */
 const GENERATION_JUMP = 65_536;
 
+export interface InodeTableOptions {
+  /** The last generation that was given out. */
+  generation: number;
+  /** The lowest number that was never given out, as far as a store knows. */
+  nextIno?: number | undefined;
+  /**
+   * Whether the lowest free number is given out first, as disk file systems do. Otherwise a number comes back only when
+   * none above it has never been used.
+   */
+  reuse?: boolean;
+}
+
 export class InodeTable {
   /** The last generation given out. Grows with every inode, so that a number never comes back with an old one. */
   generation: number;
+  /** The lowest number that was never given out. */
+  nextIno: number;
   private readonly inodes: Map<number, Inode>;
-  private readonly free: number[] = [];
-  private nextIno = ROOT_INO + 1;
+  /** Free numbers below `nextIno`; where numbers are not used again, there from when they have to be. */
+  private free: FreeNumbers | undefined;
 
   /** A table of the inodes that a store delivered, or of none. */
-  constructor(inodes: Map<number, Inode>, generation: number) {
+  constructor(inodes: Map<number, Inode>, { generation, nextIno = 0, reuse = false }: InodeTableOptions) {
     this.inodes = inodes;
     this.generation = generation;
+    this.nextIno = Math.max(ROOT_INO + 1, nextIno);
     for (const ino of inodes.keys()) if (ino >= this.nextIno) this.nextIno = ino + 1;
-    for (let ino = this.nextIno - 1; ino > ROOT_INO; ino--) if (!inodes.has(ino)) this.free.push(ino);
+    if (reuse) this.free = this.findFree();
+  }
+
+  private findFree(): FreeNumbers {
+    return new FreeNumbers(this.inodes.keys(), ROOT_INO + 1, this.nextIno);
   }
 
   get size(): number {
@@ -40,18 +60,33 @@ export class InodeTable {
   }
 
   jump(): void {
-    this.generation = ((this.generation - 1 + GENERATION_JUMP) % (GENERATION_END - 1)) + 1;
+    this.advance(GENERATION_JUMP);
+  }
+
+  private advance(by: number): void {
+    this.generation = ((this.generation - 1 + by) % (GENERATION_END - 1)) + 1;
+  }
+
+  private nextGeneration(): number {
+    this.advance(1);
+    return this.generation;
   }
 
   /** A new inode under a free number. ENOSPC where there is none. */
   make(mode: number): Inode {
-    const ino = this.free.pop() ?? this.nextIno;
-    if (ino >= INO_END) throw new PosixError('ENOSPC', 'no inode number is free');
-    if (ino === this.nextIno) this.nextIno++;
-    this.generation = this.generation + 1 < GENERATION_END ? this.generation + 1 : 1;
-    const inode = new Inode(ino, this.generation, mode);
-    this.inodes.set(ino, inode);
+    const inode = new Inode(this.number(), this.nextGeneration(), mode);
+    this.inodes.set(inode.ino, inode);
     return inode;
+  }
+
+  private number(): number {
+    const freed = this.free?.take();
+    if (freed !== undefined) return freed;
+    if (this.nextIno < INO_END) return this.nextIno++;
+    this.free ??= this.findFree();
+    const last = this.free.take();
+    if (last === undefined) throw new PosixError('ENOSPC', 'no inode number is free');
+    return last;
   }
 
   /** The root of a new tree. */
@@ -64,7 +99,16 @@ export class InodeTable {
   /** Frees the number. */
   remove(inode: Inode): void {
     this.inodes.delete(inode.ino);
-    this.free.push(inode.ino);
+    this.free?.add(inode.ino);
+  }
+
+  /**
+   * Gives every inode but the root a new generation, counted from a random number between those given out so far and
+   * half of all further on: what was given out is not met again for as long as possible.
+   */
+  renew(random: () => number): void {
+    this.advance(GENERATION_JUMP + Math.floor((random() * GENERATION_END) / 2));
+    for (const inode of this.inodes.values()) if (inode.ino !== ROOT_INO) inode.generation = this.nextGeneration();
   }
 
   /** The living inodes of a metadata page. */

@@ -7,7 +7,7 @@ export class Inode {
   /** Below 2^31, the root's is 1. */
   readonly ino: number;
   /** Tells objects apart that had the same number one after the other. The root's is 0, others' 1 to 2^31 - 1. */
-  readonly generation: number;
+  generation: number;
   /** Type and permissions (S_IFMT | 07777). */
   mode: number;
   uid = 0;
@@ -32,6 +32,8 @@ export class Inode {
   xattrs: Map<string, Uint8Array> | undefined;
   /** Of a directory: the one that it is in; the root's is itself; undefined once it was removed. */
   parent: Inode | undefined;
+  /** Made without a name, and never given one: it may still be. */
+  unnamed = false;
   /** Reasons outside the tree that keep it: look-ups, handles, requests under way. */
   holds = 0;
 

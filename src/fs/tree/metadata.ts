@@ -29,5 +29,6 @@ export function encodeMetadata(
     else removals.push(extraKey(ino));
   }
   superblock.generation = table.generation;
+  superblock.nextIno = table.nextIno;
   return { puts, removals, superblock: { ...superblock } };
 }

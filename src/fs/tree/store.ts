@@ -12,6 +12,8 @@ export interface Superblock {
   pageSize: number;
   /** The last generation given out. */
   generation: number;
+  /** The lowest inode number that was never given out. Trees of before have none: it is behind their highest inode. */
+  nextIno?: number;
   /** Number of the commit: above those of all before. */
   commit: number;
   /** How many changes the tree had seen when this commit was made: those and no later ones are in it. */

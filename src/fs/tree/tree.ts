@@ -37,6 +37,11 @@ export interface TreeOptions {
   commitInterval?: number;
   /** Bytes of a chunk, a multiple of 4096; only for a tree that is made now. */
   chunkSize?: number;
+  /**
+   * Whether inode numbers that are free are given out again, the lowest first. Otherwise none comes back before all
+   * 2^31 were used; for handles it makes no difference, because a number comes back with another generation.
+   */
+  reuseInodeNumbers?: boolean;
   /** Random numbers from 0 to below 1. */
   random?: () => number;
   /** Told when a commit has failed, and with undefined when one went through again. */
@@ -77,6 +82,7 @@ export class Tree {
   private readonly store: Store;
   private readonly superblock: Superblock;
   private readonly clock: Clock;
+  private readonly random: () => number;
   private readonly table: InodeTable;
   private readonly cache: ChunkCache;
   private readonly behind: WriteBehind;
@@ -105,7 +111,9 @@ export class Tree {
     this.clock = options.clock ?? hostClock;
     this.superblock = { ...(image.superblock ?? newSuperblock(options)) };
     this.chunkSize = this.superblock.chunkSize;
-    this.table = new InodeTable(inodes, this.superblock.generation);
+    this.random = options.random ?? Math.random;
+    const { generation, nextIno } = this.superblock;
+    this.table = new InodeTable(inodes, { generation, nextIno, reuse: options.reuseInodeNumbers ?? false });
     const cacheLimit = options.cacheLimit ?? CACHE_LIMIT;
     const dirtyLimit = Math.min(options.dirtyLimit ?? DIRTY_LIMIT, cacheLimit / 2);
     this.cache = new ChunkCache(cacheLimit);
@@ -353,6 +361,19 @@ export class Tree {
    */
   sync(_inode?: Inode): Promise<void> {
     return this.behind.sync();
+  }
+
+  /**
+   * Gives every inode but the root a new generation, from a new random base, in one commit: file handles of before are
+   * ESTALE from then on, and in every copy of the tree that does so. Resolves when it is stored for good. Throws EBUSY
+   * while a session knows an inode or has it open: a guest would take it for another file. Rejects as sync().
+   */
+  renewGenerations(): Promise<void> {
+    for (const inode of this.table.values()) if (inode.holds > 0) throw new PosixError('EBUSY', `inode ${inode.ino}`);
+    this.table.renew(this.random);
+    this.behind.operation++;
+    for (const inode of this.table.values()) this.behind.inode(inode);
+    return this.sync();
   }
 
   /** Bytes that are not stored yet; metadata is estimated. */
