@@ -274,16 +274,44 @@ export BISON_PKGDATADIR M4 LD_LIBRARY_PATH
 
 # --- tools and initramfs ----------------------------------------------------------------------------------------
 
-# compile32 OUTPUT SOURCE: a static i386 program, from the unpacked 32-bit C library.
+# compile32 OUTPUT ARGUMENT...: a static i386 program (or an object, with -c), from the unpacked 32-bit C library.
 compile32() {
-  local libc gcc_files headers
+  local libc gcc_files headers output=$1
+  shift
   libc=$(unpack libc6-dev-i386)
   gcc_files=$(unpack "lib32gcc-$gcc_major-dev")/usr/lib/gcc/x86_64-linux-gnu/$gcc_major/32
   headers=/usr/include/x86_64-linux-gnu
   gcc -m32 -march=i686 -O2 -std=gnu11 -Wall -Wextra -Wno-sign-compare -Werror -static -no-pie -fno-pie \
     -ffile-prefix-map="$RECIPE"=. -Wl,--build-id=none -s \
     -isystem "$libc/usr/include" -idirafter "$headers" -B"$libc/usr/lib32/" -B"$gcc_files/" \
-    -L"$libc/usr/lib32" -L"$gcc_files" -o "$1" "$2"
+    -L"$libc/usr/lib32" -L"$gcc_files" -o "$output" "$@"
+}
+
+# compile_tools FILE: our programs in one, which share the C library (0.7 MB of each); argv[0] says which one is meant.
+compile_tools() {
+  local source name symbol objects=()
+  printf '#include <string.h>\n#include <stdio.h>\n' > "$work/tools.c"
+  for source in "$RECIPE"/tools/*.c; do
+    name=${source##*/} name=${name%.c}
+    symbol=${name//-/_}_main
+    compile32 "$work/$name.o" -c -Dmain="$symbol" "$source"
+    # What one calls its functions is no matter of the others.
+    objcopy --keep-global-symbol="$symbol" "$work/$name.o"
+    objects+=("$work/$name.o")
+    printf 'int %s(int argc, char **argv);\n' "$symbol" >> "$work/tools.c"
+  done
+  cat >> "$work/tools.c" <<'C'
+int main(int argc, char **argv)
+{
+	const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
+
+C
+  for source in "$RECIPE"/tools/*.c; do
+    name=${source##*/} name=${name%.c}
+    printf '\tif (!strcmp(name, "%s"))\n\t\treturn %s_main(argc, argv);\n' "$name" "${name//-/_}" >> "$work/tools.c"
+  done
+  printf '\tfprintf(stderr, "%%s: no such tool\\n", name);\n\treturn 127;\n}\n' >> "$work/tools.c"
+  compile32 "$1" "$work/tools.c" "${objects[@]}"
 }
 
 # The kernel's own program that writes an initramfs from a list. Finding one file in the source archive takes seconds,
@@ -314,10 +342,7 @@ initramfs() {
     mkdir -p "$root/lib/terminfo/${name%/*}"
     cp "$(unpack ncurses-base)/lib/terminfo/$name" "$root/lib/terminfo/$name"
   done
-  for source in "$RECIPE"/tools/*.c; do
-    name=${source##*/}
-    compile32 "$root/bin/${name%.c}" "$source"
-  done
+  compile_tools "$root/bin/lab-tools"
   chmod 755 "$root"/init "$root"/bin/* "$root"/etc/lab/{console,login,shutdown}
 
   gen_init_cpio
@@ -328,6 +353,10 @@ initramfs() {
       \( -type f -printf "file /%P $root/%P 644 0 0\n" \))
     "$busybox" --list | while IFS= read -r name; do
       [ -e "$root/bin/$name" ] || printf 'slink /bin/%s busybox 777 0 0\n' "$name"
+    done
+    for source in "$RECIPE"/tools/*.c; do
+      name=${source##*/}
+      printf 'slink /bin/%s lab-tools 777 0 0\n' "${name%.c}"
     done
     for name in init reboot poweroff halt getty; do
       printf 'slink /sbin/%s ../bin/busybox 777 0 0\n' "$name"
@@ -341,7 +370,7 @@ initramfs() {
 if [ -n "$only_initramfs" ]; then
   mkdir -p "$only_initramfs"
   initramfs "$only_initramfs/initramfs.cpio"
-  cp "$work/root/bin"/lab-* "$only_initramfs/"
+  cp "$work/root/bin/lab-tools" "$only_initramfs/"
   cd "$only_initramfs" && pwd
   exit
 fi
@@ -382,7 +411,7 @@ programs are in the folder \`guest-images\` of the project.
 | initramfs.cpio: busybox | busybox-static $(version_of busybox-static), i386 | busybox | GPL-2.0 |
 | initramfs.cpio: bash | bash-static $(version_of bash-static), i386 | bash | GPL-3.0-or-later |
 | initramfs.cpio: lib/terminfo | ncurses-base $(version_of ncurses-base) | ncurses | MIT (X11) |
-| initramfs.cpio: lab-agent, lab-bench | our programs, MIT, linked with the C library of libc6-dev-i386 $(version_of libc6-dev-i386) | glibc | LGPL-2.1-or-later |
+| initramfs.cpio: lab-tools | our programs, MIT, linked with the C library of libc6-dev-i386 $(version_of libc6-dev-i386) | glibc | LGPL-2.1-or-later |
 | bios.bin, vgabios.bin | seabios $(version_of seabios): bios.bin, vgabios-stdvga.bin | seabios | LGPL-3.0 |
 TEXT
 }
