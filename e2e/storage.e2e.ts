@@ -12,7 +12,7 @@ async function limitStorage(page: Page, site: string, quotaSize: number): Promis
 
 test('storage that is full is told to guest and person, and freeing some of it is enough', async ({ lab, site }) => {
   // Room enough for what is held back and for what Chromium's database grows by besides its values.
-  await limitStorage(lab.page, site, 96 * MIB);
+  await limitStorage(lab.page, site, 160 * MIB);
   await lab.open(site);
   await lab.run('echo fsynced > kept; sync');
 

@@ -38,7 +38,7 @@ test('is held once however often it is taken, and given up once', async () => {
   const { files, folder } = privateFolder(2 ** 30);
   const reserve = new OriginReserve(folder);
   expect([await reserve.take(), await reserve.take()]).toEqual([true, true]);
-  expect(sizes(files)).toEqual([32 * 2 ** 20]);
+  expect(sizes(files)).toEqual([64 * 2 ** 20]);
   expect([await reserve.release(), await reserve.release()]).toEqual([true, false]);
   expect(sizes(files)).toEqual([]);
 });
