@@ -1,9 +1,11 @@
 // A tree in memory with a FUSE server on it and a client that has said INIT: what most protocol tests begin with.
 
+import type { NodeidOptions } from '../src/fs/fuse/nodeid-table.ts';
 import { type CacheMode, type Policy, policyOf } from '../src/fs/fuse/policy.ts';
 import { type Answered, FuseServer } from '../src/fs/fuse/server.ts';
 import { MemoryStore } from '../src/fs/store/memory-store.ts';
-import { Tree } from '../src/fs/tree/tree.ts';
+import type { Store } from '../src/fs/tree/store.ts';
+import { Tree, type TreeOptions } from '../src/fs/tree/tree.ts';
 import { FuseClient, type LoopOptions, loop } from './fuse-client.ts';
 
 export interface Served {
@@ -20,11 +22,19 @@ export interface ServedOptions extends LoopOptions {
   policy?: Policy | CacheMode;
   /** false: no INIT is sent. */
   init?: boolean;
+  /** Where the tree is kept; default: in memory. */
+  store?: Store;
+  treeOptions?: TreeOptions;
+  nodeids?: NodeidOptions;
 }
 
 export async function serve(options: ServedOptions = {}): Promise<Served> {
   const clock = { s: 1_000_000_000, ns: 5 };
-  const tree = await Tree.open(new MemoryStore(), { clock: () => ({ ...clock }), random: () => 0.25 });
+  const tree = await Tree.open(options.store ?? new MemoryStore(), {
+    clock: () => ({ ...clock }),
+    random: () => 0.25,
+    ...options.treeOptions,
+  });
   const { policy = 'auto' } = options;
   const answers: Answered[] = [];
   const server = new FuseServer({
@@ -32,6 +42,7 @@ export async function serve(options: ServedOptions = {}): Promise<Served> {
     policy: typeof policy === 'string' ? policyOf({ cache: policy }) : policy,
     observer: { answered: (_, answered) => answers.push({ ...answered }) },
     now: () => 0,
+    nodeids: options.nodeids ?? {},
   });
   const client = new FuseClient(loop(server, options));
   if (options.init ?? true) await client.init();

@@ -7,6 +7,7 @@ import { attachToV86, type V86Attachment } from '../device/v86-bus.ts';
 import type { DeviceObserver } from '../device/virtio-device.ts';
 import { VirtioFsDevice } from '../device/virtio-fs.ts';
 import type { Negotiated } from '../fs/fuse/negotiate.ts';
+import type { NodeidOptions } from '../fs/fuse/nodeid-table.ts';
 import { type Like, policyOf } from '../fs/fuse/policy.ts';
 import { type Answered, FuseServer } from '../fs/fuse/server.ts';
 import type { Tree } from '../fs/tree/tree.ts';
@@ -29,6 +30,8 @@ export interface MachineOptions {
   locks?: boolean;
   /** Whose answers the server gives, in place of ours. */
   like?: Like | undefined;
+  /** How nodeids stand for inodes; default: stable ones. */
+  nodeids?: NodeidOptions;
   /** Whether v86's own 9p (tag host9p) is there too. */
   p9?: boolean;
   /** Whether requests are recorded (default), and kept whole. */
@@ -109,6 +112,7 @@ export class Lab {
     this.server = new FuseServer({
       tree,
       policy: policyOf(options),
+      nodeids: options.nodeids ?? {},
       observer: { answered: (exchange, answer) => this.answered(exchange, answer) },
     });
     const { recorder } = this;

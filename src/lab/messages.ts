@@ -8,6 +8,10 @@ export type { RecordHeader };
 export type CacheMode = 'never' | 'metadata' | 'auto' | 'always';
 /** Servers whose answers can be given in place of ours. */
 export type Like = 'virtiofsd';
+/** What a nodeid table keeps of an inode, as virtiofsd's --inode-file-handles. */
+export type HandleMode = 'never' | 'prefer' | 'mandatory';
+/** Mistakes about inodes that servers have made. */
+export type Wrong = 'ids-without-pin' | 'constant-generation' | 'both';
 
 /** The guest image's files, whole, as the page downloaded and checked them. */
 export interface GuestAssets {
@@ -30,6 +34,14 @@ export interface LabOptions {
   locks: boolean;
   /** Whose answers the server gives; undefined: its own. */
   like: Like | undefined;
+  /** A nodeid table between guest and tree; undefined: none, nodeids are the inodes' numbers. */
+  handles: HandleMode | undefined;
+  /** Which of its handles cannot be made: once:N, from:N or first:N, with :ERRNO behind it. */
+  failHandles: string | undefined;
+  /** A mistake to show what it does. */
+  wrong: Wrong | undefined;
+  /** Whether inode numbers are given out again, the lowest free one first. */
+  reuse: boolean;
   /** Name of the tree: its database, and the Web Lock of whoever writes it. */
   tree: string;
   /** Whether v86's own 9p (tag host9p) is there too, to measure against. */

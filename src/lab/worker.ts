@@ -6,6 +6,7 @@ import { GuestGone } from './agent.ts';
 import { CommitNews, explainFailure, LabFailure, settled } from './failures.ts';
 import { Lab } from './lab.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
+import { nodeidsOf } from './nodeids.ts';
 import { CONSOLE_INTERVAL, COUNTER_INTERVAL, LOG_INTERVAL, Outbox } from './outbox.ts';
 
 declare const self: DedicatedWorkerGlobalScope;
@@ -115,7 +116,10 @@ async function start({ assets, cmdline, options }: Start): Promise<void> {
     },
   });
   const news = new CommitNews(post);
-  const tree = await Tree.open(store, { onCommitFailure: (error) => news.tell(error) });
+  const tree = await Tree.open(store, {
+    reuseInodeNumbers: options.reuse,
+    onCommitFailure: (error) => news.tell(error),
+  });
   openTree = tree;
   const { kernel, initrd, bios, vgabios } = assets;
   lab = new Lab(tree, {
@@ -127,6 +131,7 @@ async function start({ assets, cmdline, options }: Start): Promise<void> {
     writeback: options.writeback,
     locks: options.locks,
     like: options.like,
+    nodeids: nodeidsOf(options),
     p9: options.p9 ?? false,
   });
   running = new Running(lab);

@@ -8,13 +8,17 @@ describe('parseOptions', () => {
 
   test('everything given', () => {
     const { options, problems } = parseOptions(
-      '?cache=never&writeback=1&locks=1&like=virtiofsd&tree=my-tree.2&memory=192&tag=host',
+      '?cache=never&writeback=1&locks=1&like=virtiofsd&handles=prefer&failHandles=from:2&wrong=both&reuse=1&tree=my-tree.2&memory=192&tag=host',
     );
     expect(options).toEqual({
       cache: 'never',
       writeback: true,
       locks: true,
       like: 'virtiofsd',
+      handles: 'prefer',
+      failHandles: 'from:2',
+      wrong: 'both',
+      reuse: true,
       tree: 'my-tree.2',
       memory: 192,
       tag: 'host',
@@ -27,6 +31,10 @@ describe('parseOptions', () => {
     'writeback=yes',
     'locks=',
     'like=9p',
+    'handles=always',
+    'failHandles=soon',
+    'wrong=everything',
+    'reuse=yes',
     'memory=16',
     'memory=1e2',
     'tree=a/b',
@@ -52,6 +60,10 @@ describe('optionsQuery', () => {
       writeback: true,
       locks: true,
       like: 'virtiofsd',
+      handles: 'mandatory',
+      failHandles: 'once:1:EIO',
+      wrong: 'ids-without-pin',
+      reuse: true,
       tree: 'x',
       memory: 256,
       tag: 'a&b',

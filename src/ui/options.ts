@@ -1,8 +1,10 @@
-// The lab's options in the page's address: ?cache=auto&writeback=0&locks=0&like=virtiofsd&tree=NAME&memory=128&tag=lab. Pure.
-import type { CacheMode, LabOptions, Like } from '../lab/messages.ts';
+// The lab's options in the page's address: ?cache=auto&writeback=0&like=virtiofsd&handles=prefer&tree=NAME... Pure.
+import type { CacheMode, HandleMode, LabOptions, Like, Wrong } from '../lab/messages.ts';
 
 export const CACHE_MODES: readonly CacheMode[] = ['never', 'metadata', 'auto', 'always'];
 export const LIKES: readonly Like[] = ['virtiofsd'];
+export const HANDLE_MODES: readonly HandleMode[] = ['never', 'prefer', 'mandatory'];
+const WRONGS: readonly Wrong[] = ['ids-without-pin', 'constant-generation', 'both'];
 
 export const DEFAULT_OPTIONS: LabOptions = {
   memory: 128,
@@ -11,6 +13,10 @@ export const DEFAULT_OPTIONS: LabOptions = {
   writeback: false,
   locks: false,
   like: undefined,
+  handles: undefined,
+  failHandles: undefined,
+  wrong: undefined,
+  reuse: false,
   tree: 'default',
 };
 
@@ -42,6 +48,23 @@ export function parseOptions(query: string): { options: LabOptions; problems: st
   take('like', `one of ${LIKES.join(', ')}`, (value) => {
     options.like = LIKES.find((known) => known === value);
     return options.like !== undefined;
+  });
+  take('handles', `one of ${HANDLE_MODES.join(', ')}`, (value) => {
+    options.handles = HANDLE_MODES.find((known) => known === value);
+    return options.handles !== undefined;
+  });
+  take('failHandles', 'once:N, from:N or first:N, with :ERRNO or without', (value) => {
+    if (!/^(once|from|first):[1-9]\d{0,8}(:E(OPNOTSUPP|OVERFLOW|IO|PERM|NOMEM))?$/.test(value)) return false;
+    options.failHandles = value;
+    return true;
+  });
+  take('wrong', `one of ${WRONGS.join(', ')}`, (value) => {
+    options.wrong = WRONGS.find((known) => known === value);
+    return options.wrong !== undefined;
+  });
+  take('reuse', '0 or 1', (value) => {
+    options.reuse = value === '1';
+    return value === '0' || value === '1';
   });
   take('memory', `MiB from ${MEMORY.min} to ${MEMORY.max}`, (value) => {
     const memory = /^\d+$/.test(value) ? Number(value) : Number.NaN;

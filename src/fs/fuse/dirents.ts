@@ -38,8 +38,7 @@ export class DirentPacker {
     }
     const { writer } = this.call;
     if (this.plus) {
-      if (count) this.call.putEntry(inode);
-      else this.call.putUncounted(inode);
+      if (!count || !this.call.tryEntry(inode)) this.call.putUncounted(inode);
     }
     writer.struct(fuse_dirent, (out) => {
       out.ino = inode.ino;

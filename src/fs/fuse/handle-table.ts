@@ -5,6 +5,8 @@ import type { Tree } from '../tree/tree.ts';
 export interface Handle {
   readonly fh: number;
   readonly inode: Inode;
+  /** The nodeid that the guest uses it with, from when it is open. */
+  nodeid: number;
   /** O_* of the open, as the guest sent them. */
   readonly flags: number;
   readonly directory: boolean;
@@ -35,11 +37,12 @@ export class HandleTable {
 
   /** A handle with a number of its own. It is not open before `grant`. */
   make(inode: Inode, flags: number, directory: boolean): Handle {
-    return { fh: this.next++, inode, flags, directory, lastCookie: Number.MAX_SAFE_INTEGER };
+    return { fh: this.next++, inode, nodeid: 0, flags, directory, lastCookie: Number.MAX_SAFE_INTEGER };
   }
 
-  /** Opens it. Only Call.take() calls this. */
-  grant(handle: Handle): void {
+  /** Opens it, for uses with the given nodeid. Only Call.take() calls this. */
+  grant(handle: Handle, nodeid: number): void {
+    handle.nodeid = nodeid;
     this.tree.hold(handle.inode);
     this.handles.set(handle.fh, handle);
   }

@@ -4,9 +4,12 @@ import type { Exchange, RequestHandler } from '../../base/exchange.ts';
 import { ShortMessage } from '../../base/iov.ts';
 import { i32, struct, u16, u32, u64 } from '../../base/struct.ts';
 import type { Inode } from '../tree/inode.ts';
+import type { LockLimits } from '../tree/locks.ts';
 import type { Tree } from '../tree/tree.ts';
 import { FUSE_OPCODE, fuse_in_header, fuse_out_header } from './abi.ts';
 import { Call } from './call.ts';
+import { likeVirtiofsd } from './like-virtiofsd.ts';
+import { makeNodes, type NodeidOptions } from './nodeid-table.ts';
 import { fixedSize, type Op } from './op.ts';
 import { OPS } from './ops/index.ts';
 import type { Policy } from './policy.ts';
@@ -71,6 +74,10 @@ export interface FuseServerOptions {
   observer?: FuseObserver;
   /** Milliseconds, for the observer. */
   now?: () => number;
+  /** How many locks there may be, and how many requests that wait for one: each keeps a place in the ring. */
+  lockLimits?: Partial<LockLimits>;
+  /** How nodeids stand for inodes; default: stable ones, the inodes' numbers. */
+  nodeids?: NodeidOptions;
 }
 
 export class FuseServer implements RequestHandler {
@@ -81,6 +88,7 @@ export class FuseServer implements RequestHandler {
   private readonly observer: FuseObserver | undefined;
   private readonly now: () => number;
   private readonly pool: Call[] = [];
+  private readonly ops: readonly (Op | undefined)[];
   private readonly record: Answered = {
     opcode: 0,
     unique: 0,
@@ -100,7 +108,9 @@ export class FuseServer implements RequestHandler {
 
   constructor(options: FuseServerOptions) {
     this.tree = options.tree;
-    this.session = new Session(options.tree, options.policy);
+    this.ops = options.policy.like === 'virtiofsd' ? likeVirtiofsd(OPS, options.policy) : OPS;
+    const nodes = makeNodes(options.tree, options.nodeids);
+    this.session = new Session(options.tree, options.policy, 0, options.lockLimits, nodes);
     this.observer = options.observer;
     this.now = options.now ?? (() => performance.now());
   }
@@ -134,10 +144,11 @@ export class FuseServer implements RequestHandler {
     call.uid = header.uid;
     call.gid = header.gid;
     call.pid = header.pid;
-    const entry = OPS[call.opcode];
+    const entry = this.ops[call.opcode];
     if (call.opcode === FUSE_OPCODE.FUSE_INIT_BSWAP_RESERVED) throw new PosixError('EPROTO', 'a big-endian guest');
     if (len > total || len - extensions < IN_HEADER) throw new ShortMessage(len, total);
     call.insize = len;
+    call.extlen = extensions;
     reader.limit(len - extensions);
     if (!entry) throw new PosixError('ENOSYS', `opcode ${call.opcode}`);
     if (entry.reply === 'none') {
@@ -178,6 +189,7 @@ export class FuseServer implements RequestHandler {
   private resume(call: Call, then: () => void): void {
     if (!call.exchange.live) {
       this.droppedReplies++;
+      call.revoke();
       call.exchange.complete(0);
       this.pool.push(call);
       return;
@@ -240,6 +252,8 @@ export class FuseServer implements RequestHandler {
       }
     }
     call.exchange.complete(length, call.grantsAnything ? call : undefined);
+    // What was not taken, because the reply found no ring, is given back.
+    call.revoke();
     this.pool.push(call);
   }
 

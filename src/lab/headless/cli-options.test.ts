@@ -19,6 +19,10 @@ describe('the command line of npm run guest', () => {
       writeback: false,
       locks: false,
       like: undefined,
+      reuse: false,
+      handles: undefined,
+      failHandles: undefined,
+      wrong: undefined,
       tag: 'lab',
       load: undefined,
       store: undefined,
@@ -29,7 +33,7 @@ describe('the command line of npm run guest', () => {
 
   it('takes every option', () => {
     const words =
-      '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --locks --like virtiofsd --tag t --load L --store S --log F --timeout 1.5 run.sh';
+      '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --locks --like virtiofsd --reuse-inodes --inode-file-handles=prefer --fail-handles from:2:EIO --wrong both --tag t --load L --store S --log F --timeout 1.5 run.sh';
     expect(parse(...words.split(' '))).toEqual({
       task: { do: 'script', file: 'run.sh' },
       kernel: 'K',
@@ -40,6 +44,10 @@ describe('the command line of npm run guest', () => {
       writeback: true,
       locks: true,
       like: 'virtiofsd',
+      reuse: true,
+      handles: 'prefer',
+      failHandles: 'from:2:EIO',
+      wrong: 'both',
       tag: 't',
       load: 'L',
       store: 'S',
@@ -68,6 +76,9 @@ describe('the command line of npm run guest', () => {
     [['-c', 'ls', '--memory', '64'], '--memory'],
     [['-c', 'ls', '--cache', 'some'], 'never, metadata, auto, always'],
     [['-c', 'ls', '--like', 'nfs'], '--like'],
+    [['-c', 'ls', '--inode-file-handles', 'always'], 'never, prefer, mandatory'],
+    [['-c', 'ls', '--fail-handles', 'soon'], '--fail-handles'],
+    [['-c', 'ls', '--wrong', 'all'], '--wrong'],
     [['-c', 'ls', '--tag', ''], '--tag'],
     [['-c', 'ls', '--tag', 'x'.repeat(37)], '--tag'],
     [['-c', 'ls', '--tag', 'a b'], '--tag'],

@@ -1,9 +1,12 @@
 // The command line of `npm run guest`, parsed and checked.
 import { parseArgs } from 'node:util';
-import type { CacheMode, Like } from '../messages.ts';
+import { parseHandleFailure } from '../../fs/fuse/handle-failure.ts';
+import type { CacheMode, HandleMode, Like, Wrong } from '../messages.ts';
 
 export const CACHE_MODES: readonly CacheMode[] = ['never', 'metadata', 'auto', 'always'];
 export const LIKES: readonly Like[] = ['virtiofsd'];
+export const HANDLE_MODES: readonly HandleMode[] = ['never', 'prefer', 'mandatory'];
+export const WRONGS: readonly Wrong[] = ['ids-without-pin', 'constant-generation', 'both'];
 
 export const USAGE = `usage: npm run --silent guest -- [OPTIONS] SCRIPT.sh
        npm run --silent guest -- [OPTIONS] -c 'COMMANDS'
@@ -23,6 +26,14 @@ Options
   --writeback      let the guest cache writes too
   --locks          keep file locks in the server, in place of the guest's kernel
   --like SERVER    answer as another server does: virtiofsd (the C one of QEMU, protocol 7.36)
+  --reuse-inodes   give inode numbers out again, the lowest free one first, as disk file systems do
+  --inode-file-handles MODE
+                   put a nodeid table between guest and tree, as virtiofsd has one: never (what is looked up is
+                   pinned), prefer (known by a handle, else pinned), mandatory (by a handle, or the look-up fails)
+  --fail-handles WHEN
+                   handles that cannot be made, for each inode: once:N, from:N or first:N attempts, and :ERRNO
+  --wrong MISTAKE  wrong on purpose, to see what it does: ids-without-pin (what is known by a handle alone is found
+                   by its number), constant-generation (of all inodes), both
   --tag NAME       the tag of the device (default lab)
   --load DIR       copy a folder of the host into the tree first
   --store DIR      keep the tree in this folder; without it the tree is in memory and gone at the end
@@ -49,6 +60,10 @@ export interface GuestOptions {
   writeback: boolean;
   locks: boolean;
   like: Like | undefined;
+  reuse: boolean;
+  handles: HandleMode | undefined;
+  failHandles: string | undefined;
+  wrong: Wrong | undefined;
   tag: string;
   load: string | undefined;
   store: string | undefined;
@@ -82,6 +97,10 @@ export function parseCommandLine(words: string[]): GuestOptions | 'help' {
     writeback: values.writeback ?? false,
     locks: values.locks ?? false,
     like: like(values.like),
+    reuse: values['reuse-inodes'] ?? false,
+    handles: oneOf('--inode-file-handles', HANDLE_MODES, values['inode-file-handles']),
+    failHandles: failHandles(values['fail-handles']),
+    wrong: oneOf('--wrong', WRONGS, values.wrong),
     tag: tag(values.tag),
     load: values.load,
     store: values.store,
@@ -103,6 +122,10 @@ function parseWords(args: string[]) {
       writeback: { type: 'boolean' },
       locks: { type: 'boolean' },
       like: { type: 'string' },
+      'reuse-inodes': { type: 'boolean' },
+      'inode-file-handles': { type: 'string' },
+      'fail-handles': { type: 'string' },
+      wrong: { type: 'string' },
       tag: { type: 'string' },
       load: { type: 'string' },
       store: { type: 'string' },
@@ -153,6 +176,20 @@ function like(text: string | undefined): Like | undefined {
   const server = LIKES.find((name) => name === text);
   if (server === undefined) throw new UsageError(`--like: ${text} is not one of ${LIKES.join(', ')}`);
   return server;
+}
+
+function oneOf<T extends string>(option: string, known: readonly T[], text: string | undefined): T | undefined {
+  if (text === undefined) return undefined;
+  const value = known.find((name) => name === text);
+  if (value === undefined) throw new UsageError(`${option}: ${text} is not one of ${known.join(', ')}`);
+  return value;
+}
+
+function failHandles(text: string | undefined): string | undefined {
+  if (text !== undefined && parseHandleFailure(text) === undefined) {
+    throw new UsageError(`--fail-handles: ${text} is not once:N, from:N or first:N, with :ERRNO or without`);
+  }
+  return text;
 }
 
 function tag(text: string | undefined): string {

@@ -1,6 +1,7 @@
 // A guest in this process, for tests, benchmarks and the command: boots, runs scripts, is waited for by events.
 import type { Emitter } from '../../base/emitter.ts';
 import type { VirtioFsDevice } from '../../device/virtio-fs.ts';
+import type { NodeidOptions } from '../../fs/fuse/nodeid-table.ts';
 import type { FuseServer } from '../../fs/fuse/server.ts';
 import { MemoryStore } from '../../fs/store/memory-store.ts';
 import type { Store } from '../../fs/tree/store.ts';
@@ -21,6 +22,9 @@ export interface GuestMachineOptions {
   writeback?: boolean;
   locks?: boolean;
   like?: Like | undefined;
+  nodeids?: NodeidOptions;
+  /** Whether inode numbers are given out again, the lowest free one first. */
+  reuseInodes?: boolean;
   tag?: string;
   /** Where the tree is kept; default: in memory. */
   store?: Store;
@@ -51,7 +55,9 @@ export async function bootGuest(options: GuestMachineOptions = {}): Promise<Gues
   options.signal?.throwIfAborted();
   const tag = options.tag ?? 'lab';
   const words = [found.cmdline, tag === 'lab' ? '' : `lab.tag=${tag}`, options.append ?? ''];
-  const tree = await Tree.open(options.store ?? new MemoryStore());
+  const tree = await Tree.open(options.store ?? new MemoryStore(), {
+    reuseInodeNumbers: options.reuseInodes ?? false,
+  });
   try {
     await options.prepare?.(tree);
     options.signal?.throwIfAborted();
@@ -64,6 +70,7 @@ export async function bootGuest(options: GuestMachineOptions = {}): Promise<Gues
       writeback: options.writeback ?? false,
       locks: options.locks ?? false,
       like: options.like,
+      nodeids: options.nodeids ?? {},
       p9: options.p9 ?? false,
       record: options.record ?? 'cut',
     });

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { DirStore } from '../../fs/store/dir-store.ts';
 import { MemoryStore } from '../../fs/store/memory-store.ts';
 import { GuestGone, MAX_SCRIPT } from '../agent.ts';
+import { nodeidsOf } from '../nodeids.ts';
 import { type GuestOptions, parseCommandLine, USAGE, UsageError } from './cli-options.ts';
 import { bootGuest, type GuestMachine, MachineEnded } from './guest-machine.ts';
 import { LoadError, loadFolder } from './load-folder.ts';
@@ -83,6 +84,8 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
     writeback: options.writeback,
     locks: options.locks,
     like: options.like,
+    nodeids: nodeidsOf(options),
+    reuseInodes: options.reuse,
     tag: options.tag,
     store: options.store === undefined ? new MemoryStore() : new DirStore(options.store),
     record: options.log === undefined ? 'off' : 'whole',
@@ -132,6 +135,10 @@ function logHeader(options: GuestOptions, machine: GuestMachine, digest: string)
     writeback: options.writeback,
     locks: options.locks,
     ...(options.like === undefined ? {} : { like: options.like }),
+    ...(options.handles === undefined ? {} : { handles: options.handles }),
+    ...(options.failHandles === undefined ? {} : { failHandles: options.failHandles }),
+    ...(options.wrong === undefined ? {} : { wrong: options.wrong }),
+    ...(options.reuse ? { reuse: true } : {}),
     tag: options.tag,
     policy: machine.server.session.policy,
     // Absent where the guest never mounted.

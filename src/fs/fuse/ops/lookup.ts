@@ -5,12 +5,20 @@ import type { Call } from '../call.ts';
 import { arg, name, op } from '../op.ts';
 import { entryText, quote } from '../text.ts';
 
+/**
+ * What a guest calls an inode that it has by a file handle and knows no directory of: fs/dcache.c d_obtain_alias makes a
+ * dentry of this name that is its own parent, and fs/fuse/dir.c fuse_dentry_revalidate asks for it, as overlayfs does for
+ * what it decoded, again and again. It is still what it was; anything else would be ESTALE to whoever holds it.
+ */
+const NAMELESS = '/';
+
 /** "." and ".." come when a file handle is opened of which the guest has forgotten the inode (fs/fuse/inode.c fuse_get_dentry). */
 function revived(call: Call, named: string): void {
   const self = call.session.revive(call.nodeid);
   call.inode = self;
+  if (named === '..' && !self.directory) throw new PosixError('ENOTDIR');
   const inode = named === '.' ? self : self.parent;
-  if (!inode) throw new PosixError('ESTALE', 'no parent');
+  if (!inode) throw new PosixError('ESTALE', 'the directory was removed');
   call.putEntry(inode);
 }
 
@@ -20,7 +28,11 @@ export const lookup = op({
   request: [name('name')],
   reply: [arg(fuse_entry_out)],
   handle(call) {
-    const named = call.name();
+    const named = call.name(NAMELESS);
+    if (named === NAMELESS) {
+      call.putEntry(call.self());
+      return;
+    }
     if (named === '.' || named === '..') {
       revived(call, named);
       return;
@@ -33,6 +45,12 @@ export const lookup = op({
     if (call.session.policy.negativeValid === 0) throw new PosixError('ENOENT');
     call.putAbsence();
   },
-  asked: (request) => `find ${quote(request.name())}`,
+  asked(request) {
+    const named = request.name();
+    if (named === NAMELESS) return 'ask whether the nodeid is still good';
+    if (named === '.') return 'revive: find "." of a file handle';
+    if (named === '..') return 'revive: find "..", the parent of a file handle';
+    return `find ${quote(named)}`;
+  },
   result: (reply) => entryText(reply.struct(fuse_entry_out)),
 });
