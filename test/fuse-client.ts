@@ -151,6 +151,16 @@ export interface Entry {
   readonly attr: InstanceType<typeof abi.fuse_attr>;
 }
 
+/** A lock on the bytes `start` to `end`, on all where they are left out. */
+export interface Lock {
+  readonly owner: bigint;
+  /** F_RDLCK 0, F_WRLCK 1, F_UNLCK 2. */
+  readonly type: number;
+  readonly start?: bigint;
+  readonly end?: bigint;
+  readonly pid?: number;
+}
+
 export interface ListedEntry {
   readonly name: string;
   readonly ino: number;
@@ -339,6 +349,10 @@ export class FuseClient {
     return (await this.fixed(abi.fuse_attr_out, OP.FUSE_GETATTR, nodeid, body)).attr;
   }
 
+  statx(nodeid: number, values: Values = {}): Promise<InstanceType<typeof abi.fuse_statx_out>> {
+    return this.fixed(abi.fuse_statx_out, OP.FUSE_STATX, nodeid, pack(abi.fuse_statx_in, values));
+  }
+
   async setattr(nodeid: number, values: Values): Promise<InstanceType<typeof abi.fuse_attr>> {
     const body = pack(abi.fuse_setattr_in as Struct<object>, values);
     return (await this.fixed(abi.fuse_attr_out, OP.FUSE_SETATTR, nodeid, body)).attr;
@@ -372,9 +386,18 @@ export class FuseClient {
     mode = 0o100644,
     flags = 0o2,
   ): Promise<Entry & { fh: number; openFlags: number }> {
-    const body = join(pack(abi.fuse_create_in as Struct<object>, { flags, mode }), cstring(name));
+    return this.made(OP.FUSE_CREATE, dir, pack(abi.fuse_create_in as Struct<object>, { flags, mode }), name);
+  }
+
+  private async made(
+    opcode: number,
+    dir: number,
+    args: Uint8Array,
+    name: string,
+  ): Promise<Entry & { fh: number; openFlags: number }> {
+    const body = join(args, cstring(name));
     const { size } = abi.fuse_entry_out;
-    const reply = await this.request(OP.FUSE_CREATE, dir, body, size + abi.fuse_open_out.size);
+    const reply = await this.request(opcode, dir, body, size + abi.fuse_open_out.size);
     const { fh, open_flags } = new abi.fuse_open_out(view(reply, size));
     return { ...this.taken(new abi.fuse_entry_out(view(reply))), fh, openFlags: open_flags };
   }
@@ -398,16 +421,104 @@ export class FuseClient {
     return (await this.fixed(abi.fuse_write_out, OP.FUSE_WRITE, nodeid, body, data)).size;
   }
 
-  flush(nodeid: number, fh: number): Promise<void> {
-    return this.none(OP.FUSE_FLUSH, nodeid, pack(abi.fuse_flush_in as Struct<object>, { fh }));
+  flush(nodeid: number, fh: number, lock_owner = 0n): Promise<void> {
+    return this.none(OP.FUSE_FLUSH, nodeid, pack(abi.fuse_flush_in as Struct<object>, { fh, lock_owner }));
   }
 
   fsync(nodeid: number, fh: number): Promise<void> {
     return this.none(OP.FUSE_FSYNC, nodeid, pack(abi.fuse_fsync_in as Struct<object>, { fh }));
   }
 
-  release(nodeid: number, fh: number): Promise<void> {
-    return this.none(OP.FUSE_RELEASE, nodeid, pack(abi.fuse_release_in as Struct<object>, { fh }));
+  release(nodeid: number, fh: number, values: Values = {}): Promise<void> {
+    return this.none(OP.FUSE_RELEASE, nodeid, pack(abi.fuse_release_in as Struct<object>, { fh, ...values }));
+  }
+
+  // --- locks
+
+  private lkIn(fh: number, { owner, start = 0n, end = 2n ** 63n - 1n, type, pid = 0 }: Lock, flags = 0): Uint8Array {
+    const body = pack(abi.fuse_lk_in as Struct<object>, { fh, owner, lk_flags: flags });
+    Object.assign(new abi.fuse_lk_in(view(body)).lk, { start, end, type, pid });
+    return body;
+  }
+
+  setlk(nodeid: number, fh: number, lock: Lock, options: { wait?: boolean; flock?: boolean } = {}): Promise<void> {
+    const body = this.lkIn(fh, lock, options.flock ? abi.FUSE_LK_FLAGS.FUSE_LK_FLOCK : 0);
+    return this.none(options.wait ? OP.FUSE_SETLKW : OP.FUSE_SETLK, nodeid, body);
+  }
+
+  /** What stands against the lock; type F_UNLCK (2) where nothing does. */
+  async getlk(nodeid: number, fh: number, lock: Lock): Promise<Required<Omit<Lock, 'owner'>>> {
+    const { lk } = await this.fixed(abi.fuse_lk_out, OP.FUSE_GETLK, nodeid, this.lkIn(fh, lock));
+    const { start, end, type, pid } = lk;
+    return { start, end, type, pid };
+  }
+
+  fallocate(nodeid: number, fh: number, mode: number, offset: number, length: number): Promise<void> {
+    return this.none(OP.FUSE_FALLOCATE, nodeid, pack(abi.fuse_fallocate_in, { fh, mode, offset, length }));
+  }
+
+  async lseek(nodeid: number, fh: number, offset: number, whence: number): Promise<number> {
+    const body = pack(abi.fuse_lseek_in, { fh, offset, whence });
+    return (await this.fixed(abi.fuse_lseek_out, OP.FUSE_LSEEK, nodeid, body)).offset;
+  }
+
+  /** Bytes copied, from one open file at an offset to another. */
+  async copyFileRange(
+    [nodeid, fh_in, off_in]: readonly [nodeid: number, fh: number, offset: number],
+    [nodeid_out, fh_out, off_out]: readonly [nodeid: number, fh: number, offset: number],
+    len: number,
+    flags = 0,
+  ): Promise<number> {
+    const body = pack(abi.fuse_copy_file_range_in, { fh_in, off_in, nodeid_out, fh_out, off_out, len, flags });
+    return (await this.fixed(abi.fuse_write_out, OP.FUSE_COPY_FILE_RANGE, nodeid, body)).size;
+  }
+
+  async poll(nodeid: number, fh: number, events: number, values: Values = {}): Promise<number> {
+    const body = pack(abi.fuse_poll_in, { fh, events, ...values });
+    return (await this.fixed(abi.fuse_poll_out, OP.FUSE_POLL, nodeid, body)).revents;
+  }
+
+  /** FS_IOC_* and others: the data of the reply. `out_size` is how much of it the caller takes. */
+  async ioctl(nodeid: number, fh: number, cmd: number, values: Values = {}, data = new Uint8Array(0)) {
+    const { out_size = 0 } = values;
+    const body = pack(abi.fuse_ioctl_in, { fh, cmd, in_size: data.length, ...values });
+    const { size } = abi.fuse_ioctl_out;
+    const reply = await this.request(OP.FUSE_IOCTL, nodeid, join(body, data), size + Number(out_size));
+    const { result, flags } = new abi.fuse_ioctl_out(view(reply));
+    return { result, flags, data: reply.slice(size) };
+  }
+
+  /** TMPFILE as Linux sends it, with the name "/". */
+  tmpfile(dir: number, mode = 0o100600, flags = 0o20200002): Promise<Entry & { fh: number; openFlags: number }> {
+    return this.made(OP.FUSE_TMPFILE, dir, pack(abi.fuse_create_in, { flags, mode }), '/');
+  }
+
+  // --- what Linux never sends over virtio
+
+  access(nodeid: number, mask: number): Promise<void> {
+    return this.none(OP.FUSE_ACCESS, nodeid, pack(abi.fuse_access_in, { mask }));
+  }
+
+  bmap(nodeid: number, block: number, blocksize: number): Promise<InstanceType<typeof abi.fuse_bmap_out>> {
+    return this.fixed(abi.fuse_bmap_out, OP.FUSE_BMAP, nodeid, pack(abi.fuse_bmap_in, { block, blocksize }));
+  }
+
+  interrupt(unique: number): Promise<void> {
+    return this.post(OP.FUSE_INTERRUPT, 0, pack(abi.fuse_interrupt_in, { unique }));
+  }
+
+  notifyReply(nodeid: number, offset: number, data: Uint8Array): Promise<void> {
+    const head = pack(abi.fuse_notify_retrieve_in, { offset, size: data.length });
+    return this.post(OP.FUSE_NOTIFY_REPLY, nodeid, join(head, data), 1);
+  }
+
+  setupmapping(nodeid: number, values: Values): Promise<void> {
+    return this.none(OP.FUSE_SETUPMAPPING, nodeid, pack(abi.fuse_setupmapping_in, values));
+  }
+
+  removemapping(nodeid: number, list: readonly (readonly [moffset: number, len: number])[]): Promise<void> {
+    const ones = list.map(([moffset, len]) => pack(abi.fuse_removemapping_one, { moffset, len }));
+    return this.none(OP.FUSE_REMOVEMAPPING, nodeid, pack(abi.fuse_removemapping_in, { count: list.length }), ...ones);
   }
 
   // --- directories

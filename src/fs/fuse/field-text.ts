@@ -3,7 +3,17 @@ import { errnoName } from '../../base/errno.ts';
 import { type FlagTable, formatFlags } from '../../base/flags.ts';
 import type { Struct } from '../../base/struct.ts';
 import * as abi from './abi.ts';
-import { RENAME_FLAGS, SETXATTR_FLAGS } from './linux.ts';
+import {
+  ACCESS_MASK,
+  deviceMajor,
+  deviceMinor,
+  FALLOCATE_FLAGS,
+  IOCTL,
+  POLL_EVENTS,
+  RENAME_FLAGS,
+  SETXATTR_FLAGS,
+  STATX_ATTRIBUTES,
+} from './linux.ts';
 import { modeText, octal, openFlags, timeText } from './text.ts';
 
 type Show = (value: number, fields: Readonly<Record<string, unknown>>) => string;
@@ -20,8 +30,9 @@ const times = { atime: time('atimensec'), mtime: time('mtimensec'), ctime: time(
 const umask: Show = (value) => octal(value);
 const mode: Show = (value) => modeText(value);
 const seconds: Show = (value) => `${value} s`;
-const device: Show = (value) => `${(value >>> 8) & 0xfff}:${(value & 0xff) | ((value >>> 12) & 0xfff00)}`;
-const ioctlCommand: Show = (value) => `0x${(value >>> 0).toString(16)}`;
+const device: Show = (value) => `${deviceMajor(value)}:${deviceMinor(value)}`;
+const ioctlCommands = new Map<number, string>(Object.entries(IOCTL).map(([name, value]) => [value, name]));
+const ioctlCommand: Show = (value) => ioctlCommands.get(value) ?? `0x${(value >>> 0).toString(16)}`;
 
 const opcodes = new Map<number, string>(Object.entries(abi.FUSE_OPCODE).map(([name, value]) => [value, name]));
 const direntTypes: Readonly<Record<number, string>> = {
@@ -47,7 +58,7 @@ show(abi.fuse_attr, { ...times, mode, rdev: device, flags: flags(abi.FUSE_ATTR_F
 show(abi.fuse_entry_out, { entry_valid: seconds, attr_valid: seconds });
 show(abi.fuse_attr_out, { attr_valid: seconds });
 show(abi.fuse_sx_time, { tv_sec: time('tv_nsec') });
-show(abi.fuse_statx, { mode });
+show(abi.fuse_statx, { mode, attributes: flags(STATX_ATTRIBUTES), attributes_mask: flags(STATX_ATTRIBUTES) });
 show(abi.fuse_statx_in, { getattr_flags: flags(abi.FUSE_GETATTR_FLAGS) });
 show(abi.fuse_statx_out, { attr_valid: seconds });
 show(abi.fuse_getattr_in, { getattr_flags: flags(abi.FUSE_GETATTR_FLAGS) });
@@ -68,15 +79,14 @@ show(abi.fuse_setxattr_in, {
 });
 show(abi.fuse_file_lock, { type: (value) => lockTypes[value] ?? 'unknown' });
 show(abi.fuse_lk_in, { lk_flags: flags(abi.FUSE_LK_FLAGS) });
-show(abi.fuse_access_in, { mask: flags({ R_OK: 4, W_OK: 2, X_OK: 1 }) });
+show(abi.fuse_access_in, { mask: flags(ACCESS_MASK) });
 show(abi.fuse_init_in, { flags: flags(abi.FUSE_INIT_FLAGS), flags2: flags(abi.FUSE_INIT_FLAGS2) });
 show(abi.fuse_init_out, { flags: flags(abi.FUSE_INIT_FLAGS), flags2: flags(abi.FUSE_INIT_FLAGS2) });
 show(abi.fuse_ioctl_in, { flags: flags(abi.FUSE_IOCTL_FLAGS), cmd: ioctlCommand });
 show(abi.fuse_ioctl_out, { flags: flags(abi.FUSE_IOCTL_FLAGS) });
-show(abi.fuse_poll_in, { flags: flags(abi.FUSE_POLL_FLAGS) });
-show(abi.fuse_fallocate_in, {
-  mode: flags({ FALLOC_FL_KEEP_SIZE: 1, FALLOC_FL_PUNCH_HOLE: 2, FALLOC_FL_ZERO_RANGE: 16 }),
-});
+show(abi.fuse_poll_in, { flags: flags(abi.FUSE_POLL_FLAGS), events: flags(POLL_EVENTS) });
+show(abi.fuse_poll_out, { revents: flags(POLL_EVENTS) });
+show(abi.fuse_fallocate_in, { mode: flags(FALLOCATE_FLAGS) });
 show(abi.fuse_lseek_in, { whence: (value) => seekTypes[value] ?? 'unknown' });
 show(abi.fuse_setupmapping_in, { flags: flags(abi.FUSE_SETUPMAPPING_FLAGS) });
 show(abi.fuse_dirent, { type: (value) => direntTypes[value] ?? 'unknown' });

@@ -124,22 +124,30 @@ test('§1 every opcode, byte for byte', async () => {
   await none(OP.FUSE_SETLKW, file, lock);
   await none(OP.FUSE_ACCESS, file, packed(abi.fuse_access_in, { mask: 6 }));
   await none(OP.FUSE_BMAP, file, packed(abi.fuse_bmap_in, { block: 9, blocksize: 512 }));
-  const ioctl = { fh: 9, flags: 8, cmd: 0x80046601, arg: 0xdeadbeefn, out_size: 4 };
-  await none(OP.FUSE_IOCTL, file, packed(abi.fuse_ioctl_in, ioctl));
-  await none(OP.FUSE_POLL, file, packed(abi.fuse_poll_in, { fh: 9, kh: 0xfeedn, flags: 1, events: 5 }));
-  await none(OP.FUSE_FALLOCATE, file, packed(abi.fuse_fallocate_in, { fh: 9, offset: 5, length: 6, mode: 3 }));
-  await none(OP.FUSE_LSEEK, file, packed(abi.fuse_lseek_in, { fh: 9, offset: 5, whence: 4 }));
-  const copy = { fh_in: 9, off_in: 1, nodeid_out: 3, fh_out: 8, off_out: 2, len: 100 };
+  const again = await fhOf(OP.FUSE_OPEN, file, 0o100002);
+  const ioctl = (cmd: number, sizes: Record<string, number>): Uint8Array =>
+    packed(abi.fuse_ioctl_in, { fh: again, flags: 8, cmd, arg: 0xdeadbeefn, ...sizes });
+  await none(OP.FUSE_IOCTL, file, ioctl(0x40046602, { in_size: 4 }), Uint8Array.of(0xc0, 0, 0, 0));
+  await none(OP.FUSE_IOCTL, file, ioctl(0x80046601, { out_size: 4 }));
+  await none(OP.FUSE_IOCTL, file, ioctl(0x801c581f, { out_size: 28 }));
+  await none(OP.FUSE_IOCTL, file, ioctl(0x5401, {}));
+  await none(OP.FUSE_POLL, file, packed(abi.fuse_poll_in, { fh: again, kh: 0xfeedn, flags: 1, events: 5 }));
+  const range = { fh: again, offset: 61440, length: 122880 };
+  await none(OP.FUSE_FALLOCATE, file, packed(abi.fuse_fallocate_in, range));
+  await none(OP.FUSE_WRITE, file, packed(abi.fuse_write_in, { fh: again, offset: 122880, size: 8, flags: 2 }), data);
+  await none(OP.FUSE_LSEEK, file, packed(abi.fuse_lseek_in, { fh: again, offset: 122881, whence: 4 }));
+  await none(OP.FUSE_LSEEK, file, packed(abi.fuse_lseek_in, { fh: again, offset: 1, whence: 3 }));
+  const punch = { fh: again, offset: 122880, length: 2, mode: 3 };
+  await none(OP.FUSE_FALLOCATE, file, packed(abi.fuse_fallocate_in, punch));
+  const copy = { fh_in: again, off_in: 122882, nodeid_out: file, fh_out: again, off_out: 200_000, len: 4 };
   await none(OP.FUSE_COPY_FILE_RANGE, file, packed(abi.fuse_copy_file_range_in, copy));
-  await none(
-    OP.FUSE_SETUPMAPPING,
-    file,
-    packed(abi.fuse_setupmapping_in, { fh: 9, foffset: 4096, len: 8192, flags: 1 }),
-  );
+  const mapping = { fh: again, foffset: 4096, len: 8192, flags: 1 };
+  await none(OP.FUSE_SETUPMAPPING, file, packed(abi.fuse_setupmapping_in, mapping));
   const unmap = packed(abi.fuse_removemapping_one, { moffset: 4096, len: 8192 });
   await none(OP.FUSE_REMOVEMAPPING, file, packed(abi.fuse_removemapping_in, { count: 1 }), unmap);
-  await none(OP.FUSE_TMPFILE, dir, packed(abi.fuse_create_in, { flags: 0o20200002, mode: 0o100600 }), cstring('/'));
-  await none(OP.FUSE_STATX, file, packed(abi.fuse_statx_in, { sx_mask: 0xfff }));
+  const unnamed = packed(abi.fuse_create_in, { flags: 0o20200002, mode: 0o100600 });
+  await send(OP.FUSE_TMPFILE, dir, join(unnamed, cstring('/')), 144);
+  await none(OP.FUSE_STATX, file, packed(abi.fuse_statx_in, { getattr_flags: 1, fh: again, sx_mask: 0xfff }));
   await send(OP.FUSE_INTERRUPT, 0, packed(abi.fuse_interrupt_in, { unique: 8 }), 0);
   await send(OP.FUSE_NOTIFY_REPLY, 0, join(packed(abi.fuse_notify_retrieve_in, { offset: 1, size: 2 }), data), 0);
   await send(OP.FUSE_FORGET, fifo, packed(abi.fuse_forget_in, { nlookup: 1 }), 0);

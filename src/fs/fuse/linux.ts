@@ -1,5 +1,17 @@
 // Numbers of the Linux user API that travel in FUSE fields (asm-generic, which i386 uses), beside those in tree/mode.ts.
-import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, XATTR_CREATE, XATTR_REPLACE } from '../tree/mode.ts';
+import {
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  FALLOC_FL_ZERO_RANGE,
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
+  RENAME_WHITEOUT,
+  SEEK_DATA,
+  SEEK_HOLE,
+  XATTR_CREATE,
+  XATTR_REPLACE,
+} from '../tree/mode.ts';
+import { FS_APPEND_FL, FS_IMMUTABLE_FL, FS_NOATIME_FL, FS_NODUMP_FL } from '../tree/protect.ts';
 
 export const O_FLAGS = {
   O_WRONLY: 0o1,
@@ -24,6 +36,52 @@ export const O_FLAGS = {
 } as const;
 export const O_ACCMODE = 0o3;
 export const O_RDONLY = 0;
+
+export const FALLOCATE_FLAGS = { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE } as const;
+export const SEEK = { SEEK_DATA, SEEK_HOLE } as const;
+export const ACCESS_MASK = { R_OK: 4, W_OK: 2, X_OK: 1 } as const;
+/** include/uapi/asm-generic/poll.h: those that files of a file system can have. */
+export const POLL_EVENTS = {
+  POLLIN: 0x1,
+  POLLPRI: 0x2,
+  POLLOUT: 0x4,
+  POLLERR: 0x8,
+  POLLHUP: 0x10,
+  POLLNVAL: 0x20,
+  POLLRDNORM: 0x40,
+  POLLRDBAND: 0x80,
+  POLLWRNORM: 0x100,
+  POLLWRBAND: 0x200,
+} as const;
+
+/** include/uapi/linux/fs.h: the commands of the 32-bit and of the 64-bit ABI, which differ in the size of `long`. */
+export const IOCTL = {
+  FS_IOC_GETFLAGS: 0x80086601,
+  FS_IOC32_GETFLAGS: 0x80046601,
+  FS_IOC_SETFLAGS: 0x40086602,
+  FS_IOC32_SETFLAGS: 0x40046602,
+  FS_IOC_FSGETXATTR: 0x801c581f,
+  FS_IOC_FSSETXATTR: 0x401c5820,
+} as const;
+export const INODE_FLAGS = { FS_IMMUTABLE_FL, FS_APPEND_FL, FS_NODUMP_FL, FS_NOATIME_FL } as const;
+export const FS_XFLAGS = {
+  FS_XFLAG_IMMUTABLE: 0x8,
+  FS_XFLAG_APPEND: 0x10,
+  FS_XFLAG_NOATIME: 0x40,
+  FS_XFLAG_NODUMP: 0x80,
+} as const;
+
+/** include/uapi/linux/stat.h: STATX_BASIC_STATS | STATX_BTIME. */
+export const STATX_ALL = 0xfff;
+export const STATX_ATTRIBUTES = {
+  STATX_ATTR_IMMUTABLE: 0x10,
+  STATX_ATTR_APPEND: 0x20,
+  STATX_ATTR_NODUMP: 0x40,
+} as const;
+
+/** The two parts of a device number as fuse_attr.rdev has it (include/linux/kdev_t.h new_encode_dev). */
+export const deviceMajor = (rdev: number): number => (rdev >>> 8) & 0xfff;
+export const deviceMinor = (rdev: number): number => (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
 
 export const S_ISUID = 0o4000;
 export const S_IXGRP = 0o010;

@@ -393,32 +393,7 @@ describe('§5.17 listings', () => {
   });
 });
 
-describe('refused by decision', () => {
-  test.each([
-    [31, 48, 'ENOSYS'],
-    [34, 8, 'ENOSYS'],
-    [39, 32, 'ENOTTY'],
-    [40, 24, 'ENOSYS'],
-    [43, 32, 'ENOSYS'],
-    [46, 24, 'ENOSYS'],
-    [47, 56, 'ENOSYS'],
-    [51, 20, 'ENOSYS'],
-    [52, 24, 'ENOSYS'],
-  ])('opcode %i: %s', async (opcode, length, errno) => {
-    const { client } = await serve();
-    expect(await errnoOf(client.request(opcode, 1, new Uint8Array(length), 512))).toBe(errno);
-  });
-
-  test.each([
-    [36, 8],
-    [41, 40],
-  ])('opcode %i is never answered', async (opcode, length) => {
-    const served = await serve();
-    await served.client.post(opcode, 1, new Uint8Array(length), 1);
-    expect(served.answers.at(-1)).toMatchObject({ error: undefined, outsize: 0 });
-    expect(served.answers.at(-1)?.violation).toBeDefined();
-  });
-
+describe('the table', () => {
   test('every opcode of 1 to 52 has an entry, but for the two numbers that Linux leaves out', async () => {
     const { OPS } = await import('./ops/index.ts');
     const { FUSE_OPCODE } = await import('./abi.ts');

@@ -15,8 +15,5 @@ export const withoutSetId = (mode: number): number => mode & ~(mode & S_IXGRP ? 
  */
 export function killPrivileges(session: Session, inode: Inode, kill: boolean): void {
   if (!session.killpriv || (inode.mode & S_IFMT) === S_IFDIR) return;
-  if (inode.xattrs?.has(CAPABILITY)) session.tree.removexattr(inode, CAPABILITY);
-  if (!kill) return;
-  const mode = withoutSetId(inode.mode);
-  if (mode !== inode.mode) session.tree.setattr(inode, { mode });
+  session.tree.strip(inode, kill ? withoutSetId(inode.mode) : inode.mode, CAPABILITY);
 }

@@ -60,7 +60,7 @@ export function timeText(seconds: number, nanoseconds?: number): string {
 }
 
 /** `file 0644 12 B`; a size only where it says something. */
-export function attrText(attr: InstanceType<typeof fuse_attr>): string {
+export function attrText(attr: Pick<InstanceType<typeof fuse_attr>, 'mode' | 'size'>): string {
   const type = attr.mode & S_IFMT;
   const sized = type === S_IFREG || type === S_IFLNK;
   return sized ? `${modeText(attr.mode)} ${attr.size} B` : modeText(attr.mode);

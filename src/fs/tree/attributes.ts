@@ -5,6 +5,8 @@ import { PERMISSIONS, S_IFMT } from './mode.ts';
 
 /** Times are resolved: there is no "now" in it. */
 export interface SetAttr {
+  /** Where the times are from, for append-only files: the present, or writes that were made before and nothing else. */
+  times?: 'now' | 'written';
   mode?: number;
   uid?: number;
   gid?: number;

@@ -41,9 +41,9 @@ export class FileData {
   private readonly loader: ChunkLoader;
   private readonly cache: ChunkCache;
   private readonly behind: WriteBehind;
-  private readonly chunkSize: number;
+  readonly chunkSize: number;
   /** Bytes that a file can have: chunk indices stay below CHUNK_END. */
-  private readonly sizeMax: number;
+  readonly sizeMax: number;
   private readonly zeros: Uint8Array<ArrayBuffer>;
   /** Stamps an inode whose content has changed, in the same turn, so that no commit comes between. */
   private readonly modified: (inode: Inode) => void;
@@ -277,16 +277,21 @@ export class FileData {
     }
   }
 
+  /** Where the last whole chunk of a range ends: that of the end of the file is whole up to there. */
+  private lastWhole(inode: Inode, end: number): number {
+    return end >= inode.size ? Math.ceil(end / this.chunkSize) : Math.floor(end / this.chunkSize);
+  }
+
   /** The parts of a range that are no whole chunks, where something is allocated. */
   private edges(inode: Inode, offset: number, end: number): [number, number][] {
     const { chunkSize } = this;
     const first = Math.ceil(offset / chunkSize) * chunkSize;
-    const last = Math.floor(end / chunkSize) * chunkSize;
+    const last = this.lastWhole(inode, end) * chunkSize;
     const parts: [number, number][] =
       first > last
         ? [[offset, end]]
         : [
-            [offset, first],
+            [offset, Math.min(first, end)],
             [last, end],
           ];
     return parts.filter(([from, to]) => from < to && inode.runs?.has(Math.floor(from / chunkSize)));
@@ -296,8 +301,15 @@ export class FileData {
   private zero(inode: Inode, offset: number, end: number): void {
     const { chunkSize } = this;
     const edges = this.edges(inode, offset, end);
-    this.dropChunks(inode, Math.ceil(offset / chunkSize), Math.floor(end / chunkSize));
+    this.dropChunks(inode, Math.ceil(offset / chunkSize), this.lastWhole(inode, end));
     for (const [from, to] of edges) this.put(inode, from, to, { copyTo: (target) => target.fill(0) });
+  }
+
+  /** Bytes of chunks in a range that are not allocated yet. */
+  missing(inode: Inode, offset: number, end: number): number {
+    const from = Math.floor(offset / this.chunkSize);
+    const to = Math.ceil(end / this.chunkSize);
+    return (to - from - (inode.runs?.within(from, to) ?? 0)) * this.chunkSize;
   }
 
   /** Where the next data or hole begins at or behind `offset`. ENXIO behind the end, and for data where none follows. */

@@ -22,6 +22,7 @@ import {
   S_ISGID,
 } from './mode.ts';
 import type { Paths } from './paths.ts';
+import { checkAdd, checkPinned, checkRemove } from './protect.ts';
 import type { WriteBehind } from './write-behind.ts';
 
 export interface Owner {
@@ -32,6 +33,8 @@ export interface Owner {
 export interface Made extends Owner {
   mode: number;
   rdev?: number;
+  /** Extended attributes that it has from the beginning; the map belongs to the tree then. */
+  xattrs?: Map<string, Uint8Array> | undefined;
 }
 
 const RENAME_KNOWN = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
@@ -86,12 +89,13 @@ export class Namespace {
     throw new PosixError('ENOENT');
   }
 
-  /** Throws where no such name can be added: ENOTDIR, ENOENT, ENAMETOOLONG, EINVAL, ENOSPC. */
+  /** Throws where no such name can be added: ENOTDIR, ENOENT, ENAMETOOLONG, EINVAL, EPERM, ENOSPC. */
   private checkNew(dir: Inode, name: string): void {
     const names = this.names(dir);
     if (name.length > NAME_MAX) throw new PosixError('ENAMETOOLONG');
     if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw new PosixError('EINVAL', 'no name');
     if (!dir.parent) throw new PosixError('ENOENT', 'the directory was removed');
+    checkAdd(dir);
     if (names.nextCookie >= COOKIE_END) throw new PosixError('ENOSPC', 'the directory has no cookies left');
   }
 
@@ -100,7 +104,7 @@ export class Namespace {
     this.checkNew(dir, name);
   }
 
-  private newInode(dir: Inode, mode: number, made: Owner): Inode {
+  private newInode(dir: Inode, mode: number, made: Owner & Pick<Made, 'xattrs'>): Inode {
     const inode = this.table.make(mode);
     const now = this.clock();
     inode.uid = made.uid;
@@ -108,6 +112,10 @@ export class Namespace {
     inode.atime = inode.mtime = inode.ctime = inode.btime = now.s;
     inode.atimensec = inode.mtimensec = inode.ctimensec = inode.btimensec = now.ns;
     inode.nlink = 1;
+    if (made.xattrs) {
+      inode.xattrs = made.xattrs;
+      this.behind.extra(inode.ino);
+    }
     return inode;
   }
 
@@ -179,7 +187,7 @@ export class Namespace {
   }
 
   /** ENAMETOOLONG for a target of PATH_MAX bytes or more, ENOENT for none. */
-  symlink(dir: Inode, name: string, target: string, owner: Owner): Inode {
+  symlink(dir: Inode, name: string, target: string, owner: Owner & Pick<Made, 'xattrs'>): Inode {
     this.checkFree(dir, name);
     if (target === '') throw new PosixError('ENOENT', 'no target');
     if (target.length >= PATH_MAX) throw new PosixError('ENAMETOOLONG');
@@ -190,13 +198,31 @@ export class Namespace {
     return inode;
   }
 
-  /** One more name. EPERM for a directory, ENOENT for what was unlinked, EMLINK, and as for names. */
+  /** A regular file without a name, which goes when nobody holds it any more unless it is linked. As for names. */
+  tmpfile(dir: Inode, made: Made): Inode {
+    this.names(dir);
+    if (!dir.parent) throw new PosixError('ENOENT', 'the directory was removed');
+    checkAdd(dir);
+    const inode = this.newInode(dir, S_IFREG | (made.mode & PERMISSIONS), made);
+    inode.nlink = 0;
+    inode.unnamed = true;
+    this.behind.operation++;
+    this.behind.inode(inode);
+    return inode;
+  }
+
+  /**
+   * One more name. EPERM for a directory and what is immutable or append only, ENOENT for what was unlinked, EMLINK, and
+   * as for names.
+   */
   link(inode: Inode, dir: Inode, name: string): void {
     this.checkFree(dir, name);
     if (inode.directory) throw new PosixError('EPERM', 'a directory has one name');
-    if (inode.nlink === 0) throw new PosixError('ENOENT', 'it was unlinked');
+    checkPinned(inode);
+    if (inode.nlink === 0 && !inode.unnamed) throw new PosixError('ENOENT', 'it was unlinked');
     if (inode.nlink >= LINK_MAX) throw new PosixError('EMLINK');
     const now = this.clock();
+    inode.unnamed = false;
     inode.nlink++;
     stamp(inode, now, false);
     this.behind.operation++;
@@ -204,16 +230,18 @@ export class Namespace {
     this.touched(dir, now);
   }
 
-  /** EISDIR for a directory, ENOENT. */
+  /** EISDIR for a directory, ENOENT, EPERM. */
   unlink(dir: Inode, name: string): void {
     const dirent = this.entry(dir, name);
+    checkRemove(dir, dirent.inode);
     if (dirent.inode.directory) throw new PosixError('EISDIR');
     this.removeEntry(dir, dirent);
   }
 
-  /** ENOTDIR, ENOTEMPTY, ENOENT. */
+  /** ENOTDIR, ENOTEMPTY, ENOENT, EPERM. */
   rmdir(dir: Inode, name: string): void {
     const dirent = this.entry(dir, name);
+    checkRemove(dir, dirent.inode);
     const { directory } = dirent.inode;
     if (!directory) throw new PosixError('ENOTDIR');
     if (directory.size > 0) throw new PosixError('ENOTEMPTY');
@@ -250,15 +278,17 @@ export class Namespace {
   }
 
   /**
-   * Moves a name. ENOENT, EEXIST (RENAME_NOREPLACE), EINVAL (unknown flags, into itself), EISDIR, ENOTDIR, ENOTEMPTY
-   * and as for names. Two names of one file: nothing happens. `owner` is whose whiteout it is.
+   * Moves a name. ENOENT, EEXIST (RENAME_NOREPLACE), EINVAL (unknown flags, into itself), EISDIR, ENOTDIR, ENOTEMPTY,
+   * EPERM and as for names. Two names of one file: nothing happens. `owner` is whose whiteout it is.
    */
   rename(dir: Inode, name: string, newdir: Inode, newname: string, flags: number, owner: Owner): void {
     if (flags & ~RENAME_KNOWN || (flags & RENAME_EXCHANGE && flags !== RENAME_EXCHANGE)) throw new PosixError('EINVAL');
     const source = this.entry(dir, name);
     const target = this.names(newdir).get(newname);
-    if (!target) this.checkNew(newdir, newname);
     if (target && flags & RENAME_NOREPLACE) throw new PosixError('EEXIST');
+    if (target?.inode !== source.inode) checkRemove(dir, source.inode);
+    if (!target) this.checkNew(newdir, newname);
+    else if (target.inode !== source.inode) checkRemove(newdir, target.inode);
     if (this.isInside(newdir, source.inode)) throw new PosixError('EINVAL', 'into itself');
     if (flags & RENAME_EXCHANGE) {
       if (!target) throw new PosixError('ENOENT');

@@ -70,6 +70,16 @@ export class Runs {
     return before - this.count;
   }
 
+  /** How many of start to end - 1 are in the set. */
+  within(start: number, end: number): number {
+    const { bounds } = this;
+    let count = 0;
+    for (let i = this.position(start) & ~1; i < bounds.length && (bounds[i] as number) < end; i += 2) {
+      count += Math.min(bounds[i + 1] as number, end) - Math.max(bounds[i] as number, start);
+    }
+    return count;
+  }
+
   /** The first index from `from` on that is in the set, undefined where there is none. */
   next(from: number): number | undefined {
     const at = this.position(from);

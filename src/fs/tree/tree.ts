@@ -4,15 +4,29 @@ import { type SetAttr, setAttributes } from './attributes.ts';
 import { ChunkCache } from './chunk.ts';
 import { ChunkLoader } from './chunk-loader.ts';
 import { type Clock, hostClock, type Time } from './clock.ts';
+import { copyRange } from './copy-range.ts';
 import { Directory, type Dirent } from './directory.ts';
 import { allocatedBytes, FileData, type Source } from './file-data.ts';
 import type { Inode } from './inode.ts';
+import { followMode, isAclName, setAcl } from './inode-acl.ts';
 import { GENERATION_END, InodeTable, ROOT_INO } from './inode-table.ts';
 import { loadInodes } from './load.ts';
+import { LockTable } from './locks.ts';
 import { encodeMetadata } from './metadata.ts';
-import { NAME_MAX, S_IFDIR, S_IFMT, S_IFREG, SEEK_DATA, SEEK_HOLE } from './mode.ts';
+import {
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  FILE_SIZE_MAX,
+  NAME_MAX,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+  SEEK_DATA,
+  SEEK_HOLE,
+} from './mode.ts';
 import { type Made, Namespace, type Owner } from './namespace.ts';
 import { Paths } from './paths.ts';
+import { checkAllocate, checkPinned, checkSetattr, checkWrite, SETTABLE_FLAGS } from './protect.ts';
 import { PAGE_SIZE } from './records.ts';
 import { checkSchema, SCHEMA, type Store, type StoreError, type Superblock, type TreeImage } from './store.ts';
 import { type CommitSource, WriteBehind } from './write-behind.ts';
@@ -79,6 +93,8 @@ export interface TreeCounters {
 export class Tree {
   readonly root: Inode;
   readonly chunkSize: number;
+  /** Advisory locks, of all sessions on this tree; never stored. */
+  readonly locks = new LockTable();
   private readonly store: Store;
   private readonly superblock: Superblock;
   private readonly clock: Clock;
@@ -208,8 +224,16 @@ export class Tree {
   }
 
   /** As mknod, and ENAMETOOLONG for a target of PATH_MAX bytes, ENOENT for an empty one. */
-  symlink(dir: Inode, name: string, target: string, owner: Owner): Inode {
+  symlink(dir: Inode, name: string, target: string, owner: Owner & Pick<Made, 'xattrs'>): Inode {
     return this.namespace.symlink(dir, name, target, owner);
+  }
+
+  /**
+   * A regular file without a name. It goes when the last hold of it does, unless link() has given it a name, which can
+   * be done once: after its last name was removed it is an orphan as any other. As mknod.
+   */
+  tmpfile(dir: Inode, made: Made): Inode {
+    return this.namespace.tmpfile(dir, made);
   }
 
   /** One more name of an inode. EEXIST, EPERM for a directory, EMLINK, ENOENT for an orphan, and as mknod. */
@@ -242,11 +266,38 @@ export class Tree {
     return this.namespace.names(dir).nextCookie - 1;
   }
 
-  /** Changes attributes. The change time is stamped unless it is given; a size stamps the modification time too. EFBIG. */
+  /**
+   * Changes attributes. The change time is stamped unless it is given; a size stamps the modification time too. EFBIG,
+   * EPERM for what is immutable or append only.
+   */
   setattr(inode: Inode, change: SetAttr): void {
+    checkSetattr(inode, change);
     const now = this.clock();
     if (change.size !== undefined) this.data.truncate(this.file(inode), change.size);
     setAttributes(inode, change, now);
+    if (change.mode !== undefined && followMode(inode, change.mode)) this.behind.extra(inode.ino);
+    this.changed(inode);
+  }
+
+  /** Takes rights away that a change of content or owner ends: mode bits, and an xattr. No flag protects them. */
+  strip(inode: Inode, mode: number, xattr: string): void {
+    if (mode !== inode.mode) {
+      setAttributes(inode, { mode }, this.clock());
+      this.changed(inode);
+    }
+    if (inode.xattrs?.has(xattr)) {
+      removexattr(inode, xattr);
+      this.xattrsChanged(inode);
+    }
+  }
+
+  /** Sets FS_*_FL. EOPNOTSUPP for those that are not kept. Whether the caller may is not asked here. */
+  setFlags(inode: Inode, flags: number): void {
+    if (flags & ~SETTABLE_FLAGS) throw new PosixError('EOPNOTSUPP');
+    const now = this.clock();
+    inode.flags = flags;
+    inode.ctime = now.s;
+    inode.ctimensec = now.ns;
     this.changed(inode);
   }
 
@@ -267,14 +318,18 @@ export class Tree {
     return getxattr(inode, name);
   }
 
-  /** Flags 1 XATTR_CREATE, 2 XATTR_REPLACE. E2BIG, ERANGE, ENODATA, EEXIST, ENOSPC. The value belongs to the tree then. */
+  /** Flags 1 XATTR_CREATE, 2 XATTR_REPLACE. E2BIG, ERANGE, ENODATA, EEXIST, ENOSPC, EPERM. The value belongs to the tree then. */
   setxattr(inode: Inode, name: string, value: Uint8Array, flags: number): void {
-    setxattr(inode, name, value, flags);
+    checkPinned(inode);
+    // As in Linux, an ACL is set or replaced whatever the flags say.
+    if (isAclName(name)) setAcl(inode, name, value);
+    else setxattr(inode, name, value, flags);
     this.xattrsChanged(inode);
   }
 
-  /** ENODATA. */
+  /** ENODATA, EPERM. */
   removexattr(inode: Inode, name: string): void {
+    checkPinned(inode);
     removexattr(inode, name);
     this.xattrsChanged(inode);
   }
@@ -301,18 +356,19 @@ export class Tree {
 
   /**
    * Writes `length` bytes of the source, which is read before this returns. A promise where a chunk has to be loaded
-   * or too much is unsaved. EISDIR, EINVAL, EFBIG, ENOSPC, EIO.
+   * or too much is unsaved. EISDIR, EINVAL, EFBIG, ENOSPC, EIO, EPERM.
    */
   write(inode: Inode, offset: number, length: number, source: Source): void | Promise<void> {
+    checkWrite(inode, offset);
     const later = this.data.write(this.file(inode), offset, length, source);
     if (later) return this.keep(inode, later);
   }
 
   /** Keeps the inode until the promise is settled. */
-  private async keep(inode: Inode, later: Promise<void>): Promise<void> {
+  private async keep<T>(inode: Inode, later: Promise<T>): Promise<T> {
     this.hold(inode);
     try {
-      await later;
+      return await later;
     } finally {
       this.drop(inode);
     }
@@ -327,11 +383,30 @@ export class Tree {
 
   /**
    * fallocate(2): 0 and FALLOC_FL_KEEP_SIZE (nothing is reserved: a chunk comes with its first byte), PUNCH_HOLE with
-   * KEEP_SIZE, ZERO_RANGE. EOPNOTSUPP for others, EINVAL, EFBIG, EISDIR, EIO.
+   * KEEP_SIZE, ZERO_RANGE. EOPNOTSUPP for others, EINVAL, EFBIG, EISDIR, EIO, EPERM, ENOSPC where there would be no room.
    */
   fallocate(inode: Inode, mode: number, offset: number, length: number): void | Promise<void> {
-    const later = this.data.fallocate(this.file(inode), mode, offset, length);
+    const { data } = this;
+    this.file(inode);
+    checkAllocate(inode, (mode & ~FALLOC_FL_KEEP_SIZE) !== 0);
+    if ((mode & FALLOC_FL_PUNCH_HOLE) === 0 && length > 0) {
+      const { bavail, bsize } = this.statfs();
+      if (data.missing(inode, offset, offset + length) > bavail * bsize && offset + length <= FILE_SIZE_MAX) {
+        throw new PosixError('ENOSPC');
+      }
+    }
+    const later = data.fallocate(inode, mode, offset, length);
     if (later) return this.keep(inode, later);
+  }
+
+  /**
+   * copy_file_range(2) within the tree: gives how many bytes were copied, 0 at the end of the source. A promise where a
+   * chunk has to be loaded or too much is unsaved. EISDIR, EINVAL also for an overlap, EFBIG, EIO, ENOSPC, EPERM.
+   */
+  copyRange(source: Inode, from: number, target: Inode, to: number, length: number): number | Promise<number> {
+    checkWrite(this.file(target), to);
+    const copied = copyRange(this.data, this.file(source), from, target, to, length);
+    return typeof copied === 'number' ? copied : this.keep(source, this.keep(target, copied));
   }
 
   /** Where data (3) or a hole (4) begins at or behind `offset`. ENXIO, EINVAL. */

@@ -1,16 +1,21 @@
 // FORGET, BATCH_FORGET: the guest gives look-ups back. Never answered.
+import { ShortMessage } from '../../../base/iov.ts';
 import { FUSE_OPCODE, FUSE_ROOT_ID, fuse_batch_forget_in, fuse_forget_in, fuse_forget_one } from '../abi.ts';
 import type { Call } from '../call.ts';
 import { arg, op } from '../op.ts';
 
-function take(call: Call, nodeid: number, count: number): void {
+/** Wrong entries of one BATCH_FORGET that are told one by one. */
+const TOLD = 3;
+
+/** Takes look-ups away; returns what was wrong with it. */
+function take(call: Call, nodeid: number, count: number): string | undefined {
   const { nodes } = call.session;
   const known = nodes.get(nodeid);
   call.inode ??= known?.inode;
   const taken = nodes.forget(nodeid, count);
   call.forgotten += taken;
-  if (!known) call.violation = `forgets nodeid ${nodeid}, which is not known`;
-  else if (taken < count) call.violation = `forgets nodeid ${nodeid} ${count} times, it was looked up ${taken} times`;
+  if (!known) return `forgets nodeid ${nodeid}, which is not known`;
+  return taken < count ? `forgets nodeid ${nodeid} ${count} times, it was looked up ${taken} times` : undefined;
 }
 
 export const forget = op({
@@ -19,7 +24,7 @@ export const forget = op({
   request: [arg(fuse_forget_in)],
   reply: 'none',
   handle(call) {
-    take(call, call.nodeid, call.arg(fuse_forget_in).nlookup);
+    call.violation = take(call, call.nodeid, call.arg(fuse_forget_in).nlookup);
   },
   asked(request) {
     const { nlookup } = request.struct(fuse_forget_in);
@@ -34,10 +39,20 @@ export const batchForget = op({
   reply: 'none',
   handle(call) {
     const { count } = call.arg(fuse_batch_forget_in);
+    const size = count * fuse_forget_one.size;
+    // A list that is cut gives nothing back: where its end is missing, its beginning may be wrong too.
+    if (size > call.reader.remaining) throw new ShortMessage(size, call.reader.remaining);
+    const wrong: string[] = [];
+    let untold = 0;
     for (let i = 0; i < count; i++) {
-      const one = call.arg(fuse_forget_one);
-      take(call, one.nodeid, one.nlookup);
+      const { nodeid, nlookup } = call.arg(fuse_forget_one);
+      const what = take(call, nodeid, nlookup);
+      if (what === undefined) continue;
+      if (wrong.length < TOLD) wrong.push(what);
+      else untold++;
     }
+    if (untold > 0) wrong.push(`and ${untold} more`);
+    if (wrong.length > 0) call.violation = wrong.join('; ');
   },
   asked(request) {
     const { count } = request.struct(fuse_batch_forget_in);

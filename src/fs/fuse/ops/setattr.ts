@@ -28,7 +28,24 @@ function changes(call: Call, set: SetattrIn): SetAttr {
   if (valid & FATTR.FATTR_MTIME_NOW) change.mtime = call.tree.now();
   else if (valid & FATTR.FATTR_MTIME) change.mtime = time(set.mtime, set.mtimensec);
   if (valid & FATTR.FATTR_CTIME) change.ctime = time(set.ctime, set.ctimensec);
+  if (valid & (FATTR.FATTR_ATIME | FATTR.FATTR_MTIME | FATTR.FATTR_CTIME)) {
+    const source = timesOf(valid);
+    if (source) change.times = source;
+  }
   return change;
+}
+
+/**
+ * Where the times of a SETATTR are from, undefined where somebody chose them. A guest with a write-back cache keeps the
+ * times of modification and change itself: it flushes those two alone (fs/fuse/dir.c fuse_flush_times), and sends them
+ * as they are where they are the present.
+ */
+function timesOf(valid: number): SetAttr['times'] {
+  const { FATTR_ATIME, FATTR_ATIME_NOW, FATTR_MTIME, FATTR_MTIME_NOW, FATTR_CTIME, FATTR_FH } = FATTR;
+  if (valid & FATTR_CTIME && (valid & ~(FATTR_MTIME | FATTR_CTIME | FATTR_FH)) === 0) return 'written';
+  const atimeChosen = (valid & FATTR_ATIME) !== 0 && (valid & FATTR_ATIME_NOW) === 0;
+  const mtimeChosen = (valid & FATTR_MTIME) !== 0 && (valid & (FATTR_MTIME_NOW | FATTR_CTIME)) === 0;
+  return atimeChosen || mtimeChosen ? undefined : 'now';
 }
 
 export const setattr = op({
