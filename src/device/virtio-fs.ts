@@ -6,6 +6,9 @@ import { PCI_CLASS_STORAGE_OTHER, VIRTIO_FS_TAG_LENGTH, VIRTIO_ID_FS, virtio_fs_
 import { type DeviceCounters, type DeviceObserver, type Features, VirtioDevice } from './virtio-device.ts';
 import { MAX_QUEUES, VirtioPci } from './virtio-pci.ts';
 
+/** Entries of a request queue where nothing else is said: room for 1 MiB in a request, and for its headers. */
+export const QUEUE_SIZE = 1024;
+
 /** What a queue of the device is for. */
 export type QueueRole = 'hiprio' | 'request';
 
@@ -54,7 +57,7 @@ export class VirtioFsDevice {
 
   /** Throws RangeError for options that no device can have. */
   constructor(options: VirtioFsOptions) {
-    const { tag, requestQueues = 1, queueSize = 1024, hiprioSize = 128, handler } = options;
+    const { tag, requestQueues = 1, queueSize = QUEUE_SIZE, hiprioSize = 128, handler } = options;
     if (tag.length < 1 || tag.length > VIRTIO_FS_TAG_LENGTH || /[\0\n]/.test(tag)) {
       throw new RangeError(`not a tag: ${JSON.stringify(tag)}`);
     }

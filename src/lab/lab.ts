@@ -5,7 +5,7 @@ import type { Exchange } from '../base/exchange.ts';
 import { bytesToString } from '../base/iov.ts';
 import { attachToV86, type V86Attachment } from '../device/v86-bus.ts';
 import type { DeviceObserver } from '../device/virtio-device.ts';
-import { VirtioFsDevice } from '../device/virtio-fs.ts';
+import { QUEUE_SIZE, VirtioFsDevice } from '../device/virtio-fs.ts';
 import type { Negotiated } from '../fs/fuse/negotiate.ts';
 import type { NodeidOptions } from '../fs/fuse/nodeid-table.ts';
 import { type Like, policyOf } from '../fs/fuse/policy.ts';
@@ -114,6 +114,8 @@ export class Lab {
       policy: policyOf(options),
       nodeids: options.nodeids ?? {},
       observer: { answered: (exchange, answer) => this.answered(exchange, answer) },
+      // Whoever waits keeps a place in the ring until another gives a lock back: the rest stays free for that.
+      lockLimits: { maxWaiting: QUEUE_SIZE / 4 },
     });
     const { recorder } = this;
     const observer: DeviceObserver = {

@@ -239,7 +239,7 @@ describe('5.9 SETLKW waits', () => {
     const { nodeid, fh } = await client.create(1, 'f');
     await client.setlk(nodeid, fh, { owner: 1n, type: W });
     const body = lkIn({ fh, owner: 2n }, { end: 9n, type: R });
-    const sent = [0x8000_0001, 0x8000_0002].map((high) => {
+    const sent = [0x1_0001, 0x1_0002].map((high) => {
       const request = message(OP.FUSE_SETLKW, nodeid, body);
       new DataView(request.buffer).setUint32(8, 6, true);
       new DataView(request.buffer).setUint32(12, high, true);
@@ -247,15 +247,17 @@ describe('5.9 SETLKW waits', () => {
       server.handle(exchange);
       return exchange;
     });
-    expect(server.session.interrupt(6, 0x8000_0003)).toBe(false);
-    expect(server.session.interrupt(6, 0x8000_0001)).toBe(true);
-    expect(server.session.interrupt(6, 0x8000_0001)).toBe(false);
+    const interrupt = (high: number): Promise<void> =>
+      client.post(OP.FUSE_INTERRUPT, 0, pack(abi.fuse_interrupt_in, { unique: high * 2 ** 32 + 6 }));
+    await interrupt(0x1_0003);
+    await ticks();
+    expect(sent.map(({ used }) => used)).toEqual([undefined, undefined]);
+    await interrupt(0x1_0001);
+    await interrupt(0x1_0001);
     await ticks();
     expect(sent[1]?.used).toBeUndefined();
     const reply = new DataView((sent[0]!.used as { bytes: Uint8Array }).bytes.slice().buffer);
-    expect([reply.getInt32(4, true), reply.getUint32(8, true), reply.getUint32(12, true)]).toEqual([
-      -4, 6, 0x8000_0001,
-    ]);
+    expect([reply.getInt32(4, true), reply.getUint32(8, true), reply.getUint32(12, true)]).toEqual([-4, 6, 0x1_0001]);
     expect(held(server.session)).toEqual(['1:W0-end', '?2:R0-9']);
   });
 });
