@@ -33,6 +33,8 @@ export interface Op<Out = unknown> {
   readonly request: Layout | ((args: Uint8Array, length: number) => Layout);
   /** After fuse_out_header of a reply without error; 'none': the request is never answered. */
   readonly reply: Layout | ((args: Uint8Array) => Layout) | 'none';
+  /** Why a Linux 6.12 guest never sends it over virtio; absent where it does. */
+  readonly unsent?: string;
   /** Served also where no session is open. */
   readonly anytime?: boolean;
   /** For an opcode that is refused: the errno and why it is that one. */

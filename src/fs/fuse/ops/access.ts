@@ -25,6 +25,7 @@ function allowed(inode: Inode, uid: number, gid: number): number {
 export const access = op({
   opcode: FUSE_OPCODE.FUSE_ACCESS,
   name: 'ACCESS',
+  unsent: 'the driver sets default_permissions: the kernel decides by mode and ACL',
   request: [arg(fuse_access_in)],
   reply: [],
   handle(call) {

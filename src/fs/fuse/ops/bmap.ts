@@ -8,6 +8,7 @@ const why = 'no block device lies under the tree; Linux asks only where one does
 export const bmap = op<void>({
   opcode: FUSE_OPCODE.FUSE_BMAP,
   name: 'BMAP',
+  unsent: 'asked only for a mount of a block device',
   request: [arg(fuse_bmap_in)],
   reply: [arg(fuse_bmap_out)],
   refused: { errno: 'ENOSYS', why },

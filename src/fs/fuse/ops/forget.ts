@@ -35,6 +35,7 @@ export const forget = op({
 export const batchForget = op({
   opcode: FUSE_OPCODE.FUSE_BATCH_FORGET,
   name: 'BATCH_FORGET',
+  unsent: 'the driver sends each FORGET by itself',
   request: [arg(fuse_batch_forget_in), { kind: 'list', label: 'forget', type: fuse_forget_one }],
   reply: 'none',
   handle(call) {

@@ -9,6 +9,7 @@ const interrupt_in = struct({ unique_low: u32, unique_high: u32 });
 export const interrupt = op({
   opcode: FUSE_OPCODE.FUSE_INTERRUPT,
   name: 'INTERRUPT',
+  unsent: 'the driver’s function for it is empty: a signal waits for the answer',
   request: [arg(fuse_interrupt_in)],
   reply: 'none',
   handle(call) {

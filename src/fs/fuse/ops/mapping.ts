@@ -16,6 +16,7 @@ const why = 'no DAX window: the page cache of a 32-bit x86 kernel cannot use one
 export const setupmapping = op<void>({
   opcode: FUSE_OPCODE.FUSE_SETUPMAPPING,
   name: 'SETUPMAPPING',
+  unsent: 'DAX needs ZONE_DEVICE, which 32-bit x86 has not',
   request: [arg(fuse_setupmapping_in)],
   reply: [],
   refused: { errno: 'ENOSYS', why },
@@ -33,6 +34,7 @@ export const setupmapping = op<void>({
 export const removemapping = op<void>({
   opcode: FUSE_OPCODE.FUSE_REMOVEMAPPING,
   name: 'REMOVEMAPPING',
+  unsent: 'DAX needs ZONE_DEVICE, which 32-bit x86 has not',
   request: [arg(fuse_removemapping_in), { kind: 'list', label: 'mapping', type: fuse_removemapping_one }],
   reply: [],
   refused: { errno: 'ENOSYS', why },

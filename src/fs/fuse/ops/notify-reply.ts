@@ -6,6 +6,7 @@ import { arg, bytes, op } from '../op.ts';
 export const notifyReply = op({
   opcode: FUSE_OPCODE.FUSE_NOTIFY_REPLY,
   name: 'NOTIFY_REPLY',
+  unsent: 'answers notifications, which need a queue that the driver has not',
   request: [arg(fuse_notify_retrieve_in), bytes('data')],
   reply: 'none',
   handle(call) {
