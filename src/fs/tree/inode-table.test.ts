@@ -183,6 +183,22 @@ describe('5.5 renewed generations', () => {
     await again.close();
   });
 
+  it('two crashes without a commit between them do not lose the same pair', async () => {
+    const disk = new MemoryStore();
+    const tree = await Tree.open(disk, quiet);
+    await tree.close();
+    const lost = new Set<string>();
+    for (const random of [0.1, 0.2, 0.3]) {
+      const store = new FaultyStore(disk);
+      store.fate = () => 'fail';
+      const killed = await Tree.open(store, { ...quiet, random: () => random });
+      const { ino, generation } = make(killed, 'f');
+      lost.add(`${ino} ${generation}`);
+      await expect(killed.close()).rejects.toThrow(PosixError);
+    }
+    expect(lost.size).toBe(3);
+  });
+
   it('a crash before that commit leaves the old ones', async () => {
     const inner = new MemoryStore();
     const store = new FaultyStore(inner);

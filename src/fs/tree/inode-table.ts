@@ -7,11 +7,8 @@ import { PAGE_SIZE } from './records.ts';
 export const ROOT_INO = 1;
 export const INO_END = 2 ** 31;
 export const GENERATION_END = 2 ** 31;
-/**
- * How far the generation jumps when a tree is opened: more than the inodes that a crash can have lost after their
- * numbers were told to a guest.
- */
-const GENERATION_JUMP = 65_536;
+/** How far the generation leaps at least: more than the inodes that a crash can have lost after a guest was told of them. */
+const GENERATION_LEAP = 65_536;
 
 export interface InodeTableOptions {
   /** The last generation that was given out. */
@@ -59,8 +56,13 @@ export class InodeTable {
     return this.inodes.values();
   }
 
-  jump(): void {
-    this.advance(GENERATION_JUMP);
+  /**
+   * Goes on with generations that were not given out before, as far as one can: those that a crash has lost are not
+   * known, and neither is how many crashes there were since the last commit. So it is a random leap, up to half of all
+   * generations forwards, because only what lies behind is known to be used.
+   */
+  leap(random: () => number): void {
+    this.advance(GENERATION_LEAP + Math.floor((random() * GENERATION_END) / 2));
   }
 
   private advance(by: number): void {
@@ -102,12 +104,9 @@ export class InodeTable {
     this.free?.add(inode.ino);
   }
 
-  /**
-   * Gives every inode but the root a new generation, counted from a random number between those given out so far and
-   * half of all further on: what was given out is not met again for as long as possible.
-   */
+  /** Gives every inode but the root a new generation, from a leap on. */
   renew(random: () => number): void {
-    this.advance(GENERATION_JUMP + Math.floor((random() * GENERATION_END) / 2));
+    this.leap(random);
     for (const inode of this.inodes.values()) if (inode.ino !== ROOT_INO) inode.generation = this.nextGeneration();
   }
 

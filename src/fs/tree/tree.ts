@@ -169,8 +169,8 @@ export class Tree {
 
   /** What is done once with a tree that was stored: counts, orphans, and generations that were told and lost. */
   private settle(): void {
-    this.table.jump();
-    // With the next commit, also where nothing else changes: the next session jumps from here, not to here.
+    this.table.leap(this.random);
+    // With the next commit, also where nothing else changes: the next session leaps from here, not to here.
     this.behind.inode(this.root);
     for (const inode of [...this.table.values()]) {
       this.data.allocated += allocatedBytes(inode, this.chunkSize);
