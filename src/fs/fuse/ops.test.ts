@@ -192,13 +192,6 @@ describe('§5.11 extended attributes', () => {
     expect(await errnoOf(client.setxattr(1, 'user.a', bytes(1), 4))).toBe('EINVAL');
   });
 
-  test('an ACL is refused, because nothing would keep it', async () => {
-    const { client } = await serve();
-    const name = 'system.posix_acl_access';
-    expect(await errnoOf(client.setxattr(1, name, bytes(1)))).toBe('EOPNOTSUPP');
-    expect(await errnoOf(client.getxattr(1, name, 0))).toBe('EOPNOTSUPP');
-  });
-
   test('the struct of before SETXATTR_EXT', async () => {
     const { client } = await serve({ init: false });
     await client.init({ flags: 0 });

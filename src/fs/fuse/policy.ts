@@ -12,6 +12,8 @@ export interface PolicyOptions {
   readonly writeback?: boolean;
   /** Whether locks are kept here, in place of the guest's kernel; default false. */
   readonly locks?: boolean;
+  /** Whether security labels are taken with new inodes; default false. */
+  readonly labels?: boolean;
   /** Whose answers to give; default ours. */
   readonly like?: Like | undefined;
 }
@@ -37,6 +39,8 @@ export interface Policy {
   readonly locks: boolean;
   /** Whether POSIX ACLs are kept, and the umask applied here (FUSE_POSIX_ACL, FUSE_DONT_MASK). */
   readonly acl: boolean;
+  /** Whether a new inode gets its security label here (FUSE_SECURITY_CTX). */
+  readonly labels: boolean;
   /** Whose answers are given; undefined: ours. */
   readonly like: Like | undefined;
 }
@@ -109,9 +113,10 @@ function likeVirtiofsd(cache: CacheMode): Caching {
 }
 
 /** The policy of a set of options. */
-export function policyOf({ cache, writeback = false, locks = false, like }: PolicyOptions): Policy {
+export function policyOf({ cache, writeback = false, locks = false, labels = false, like }: PolicyOptions): Policy {
   const caching = like === 'virtiofsd' ? likeVirtiofsd(cache) : OURS[cache];
   // Locks that a descriptor's close gives up are given up by FLUSH.
   const fileFlags = locks ? caching.fileFlags & ~FOPEN_NOFLUSH : caching.fileFlags;
-  return { cache, ...caching, fileFlags, writeback, locks, acl: like === undefined, like };
+  const ours = like === undefined;
+  return { cache, ...caching, fileFlags, writeback, locks, acl: ours, labels: labels && ours, like };
 }

@@ -62,7 +62,9 @@ describe('§5.19 replies and malformed requests', () => {
 
   test('extensions are not arguments', async () => {
     const served = await serve();
-    const request = message(OP.FUSE_MKDIR, 1, join(packed(abi.fuse_mkdir_in), cstring('a'), new Uint8Array(16)));
+    // fuse_ext_header of FUSE_EXT_GROUPS, fuse_supp_groups with group 5.
+    const group = Uint8Array.of(16, 0, 0, 0, 32, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0);
+    const request = message(OP.FUSE_MKDIR, 1, join(packed(abi.fuse_mkdir_in), cstring('a'), group));
     new DataView(request.buffer).setUint16(36, 2, true);
     expect(send(served, request).used?.length).toBe(144);
     new DataView(request.buffer).setUint16(36, 0xffff, true);

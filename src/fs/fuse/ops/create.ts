@@ -2,6 +2,7 @@
 import { PosixError } from '../../../base/errno.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../tree/mode.ts';
 import { FUSE_OPCODE, fuse_create_in, fuse_entry_out, fuse_open_out } from '../abi.ts';
+import { creation } from '../creation.ts';
 import { O_FLAGS } from '../linux.ts';
 import { arg, name, op } from '../op.ts';
 import { entryText, modeText, openFlags, quote } from '../text.ts';
@@ -13,7 +14,7 @@ export const create = op({
   request: [arg(fuse_create_in), name('name')],
   reply: [arg(fuse_entry_out), arg(fuse_open_out)],
   handle(call) {
-    const { flags, mode, open_flags } = call.arg(fuse_create_in);
+    const { flags, mode, umask, open_flags } = call.arg(fuse_create_in);
     const type = mode & S_IFMT || S_IFREG;
     if (type !== S_IFREG) throw new PosixError('EINVAL');
     const named = call.properName();
@@ -21,7 +22,7 @@ export const create = op({
     let inode = call.tree.lookup(directory, named);
     let truncate = flags;
     if (!inode) {
-      const made = { mode: S_IFREG | (mode & 0o7777), uid: call.uid, gid: call.gid, rdev: 0 };
+      const made = creation(call, directory, S_IFREG | (mode & 0o7777), umask);
       inode = call.tree.mknod(directory, named, made);
       truncate &= ~O_FLAGS.O_TRUNC;
     } else if (flags & O_FLAGS.O_EXCL) throw new PosixError('EEXIST');

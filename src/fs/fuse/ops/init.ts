@@ -4,14 +4,13 @@ import { formatFlags } from '../../../base/flags.ts';
 import {
   FUSE_INIT_FLAGS,
   FUSE_INIT_FLAGS2,
-  FUSE_KERNEL_MINOR_VERSION,
   FUSE_KERNEL_VERSION,
   FUSE_OPCODE,
   fuse_init_in,
   fuse_init_out,
 } from '../abi.ts';
 import type { Call } from '../call.ts';
-import { CONGESTION_THRESHOLD, MAX_BACKGROUND, MAX_PAGES, MAX_WRITE, negotiate } from '../negotiate.ts';
+import { limitsOf, negotiate } from '../negotiate.ts';
 import { arg, op } from '../op.ts';
 
 /** fuse_init_in up to `flags`, which is all of it before protocol 7.36. */
@@ -26,17 +25,18 @@ function initIn(call: Call): InstanceType<typeof fuse_init_in> {
 }
 
 function answer(call: Call): void {
-  const { negotiated } = call.session;
+  const { negotiated, policy } = call.session;
+  const limits = limitsOf(policy);
   call.writer.struct(fuse_init_out, (out) => {
     out.major = FUSE_KERNEL_VERSION;
     out.minor = negotiated.minor;
     out.max_readahead = negotiated.maxReadahead;
     out.flags = negotiated.flags;
     out.flags2 = negotiated.flags2;
-    out.max_background = MAX_BACKGROUND;
-    out.congestion_threshold = CONGESTION_THRESHOLD;
-    out.max_write = MAX_WRITE;
-    out.max_pages = MAX_PAGES;
+    out.max_background = limits.maxBackground;
+    out.congestion_threshold = limits.congestionThreshold;
+    out.max_write = limits.maxWrite;
+    out.max_pages = limits.maxPages;
     out.time_gran = 1;
   });
 }
@@ -56,7 +56,7 @@ export const init = op({
       // The guest shall ask again with the major that is told here.
       call.writer.struct(fuse_init_out, (out) => {
         out.major = FUSE_KERNEL_VERSION;
-        out.minor = FUSE_KERNEL_MINOR_VERSION;
+        out.minor = limitsOf(call.session.policy).minor;
       });
       return;
     }

@@ -1,7 +1,7 @@
-// MKDIR: make a directory. The guest has applied the umask.
-
+// MKDIR: make a directory.
 import { S_IFDIR } from '../../tree/mode.ts';
 import { FUSE_OPCODE, fuse_entry_out, fuse_mkdir_in } from '../abi.ts';
+import { creation } from '../creation.ts';
 import { arg, name, op } from '../op.ts';
 import { entryText, octal, quote } from '../text.ts';
 
@@ -11,9 +11,11 @@ export const mkdir = op({
   request: [arg(fuse_mkdir_in), name('name')],
   reply: [arg(fuse_entry_out)],
   handle(call) {
-    const mode = S_IFDIR | (call.arg(fuse_mkdir_in).mode & 0o7777);
+    const { mode, umask } = call.arg(fuse_mkdir_in);
     const named = call.properName();
-    call.putEntry(call.tree.mkdir(call.self(), named, { mode, uid: call.uid, gid: call.gid }));
+    const directory = call.self();
+    const made = creation(call, directory, S_IFDIR | (mode & 0o7777), umask);
+    call.putEntry(call.tree.mkdir(directory, named, made));
   },
   asked: (request) => `make dir ${quote(request.name())} ${octal(request.struct(fuse_mkdir_in).mode)}`,
   result: (reply) => entryText(reply.struct(fuse_entry_out)),

@@ -1,7 +1,8 @@
 // SYMLINK: make a symbolic link.
 import { PosixError } from '../../../base/errno.ts';
-import { PATH_MAX } from '../../tree/mode.ts';
+import { PATH_MAX, S_IFLNK } from '../../tree/mode.ts';
 import { FUSE_OPCODE, fuse_entry_out } from '../abi.ts';
+import { creation } from '../creation.ts';
 import { arg, name, op } from '../op.ts';
 import { entryText, quote } from '../text.ts';
 
@@ -15,7 +16,8 @@ export const symlink = op({
     const target = call.reader.cstring();
     if (target.length === 0) throw new PosixError('ENOENT');
     if (target.length >= PATH_MAX) throw new PosixError('ENAMETOOLONG');
-    call.putEntry(call.tree.symlink(call.self(), named, target, { uid: call.uid, gid: call.gid }));
+    const directory = call.self();
+    call.putEntry(call.tree.symlink(directory, named, target, creation(call, directory, S_IFLNK | 0o777, 0)));
   },
   asked: (request) => `link ${quote(request.name(0))} to ${quote(request.name(1))}`,
   result: (reply) => entryText(reply.struct(fuse_entry_out)),
