@@ -2,6 +2,7 @@
 // and what is of our own making: requests that wait, their processes, and the end of the guest.
 import { describe, expect, it, vi } from 'vitest';
 import { describeRequest } from '../../src/fs/fuse/describe.ts';
+import { F_WRLCK, OFFSET_MAX } from '../../src/fs/tree/lock-ranges.ts';
 import { GuestGone } from '../../src/lab/agent.ts';
 import type { GuestMachine } from '../../src/lab/headless/guest-machine.ts';
 import { BOOT_TIMEOUT, useGuest, withGuest } from './guest.ts';
@@ -188,6 +189,62 @@ describe('5.9 requests that wait', () => {
       expect(entries(machine)).toEqual([]);
     },
     BOOT_TIMEOUT,
+  );
+});
+
+/** Another session on the machine's tree, which has all of a file locked. */
+function lockedByAnother(machine: GuestMachine, name: string): { unlock(): void } {
+  const inode = machine.tree.lookup(machine.tree.root, name);
+  if (inode === undefined) throw new Error(`no ${name}`);
+  const another = machine.tree.locks.client();
+  const range = { start: 0n, end: OFFSET_MAX, pid: 77, file: 1 };
+  for (const kind of ['posix', 'flock'] as const) {
+    another.set({ inode, kind, owner: 1n, type: F_WRLCK, ...range })?.commit();
+  }
+  return { unlock: () => another.end() };
+}
+
+describe('5.9 a lock of another guest', () => {
+  it(
+    'has no process here, is waited for, and is had when the other gives it back',
+    async () => {
+      const machine = guest();
+      await machine.run(': > /mnt/lab/f');
+      const other = lockedByAnother(machine, 'f');
+      const asked = await machine.run('cd /mnt/lab; lab-lock f test-read 5-6 read 5-6 flock read');
+      expect(asked.stdout).toBe('posix test-read 5-6: write all pid 0\nposix read 5-6: EAGAIN\nflock read: EAGAIN\n');
+      const waiting = machine.run('cd /mnt/lab; lab-lock f wait-read 5-6 flock wait-write; rm f');
+      await waits(machine, 1);
+      other.unlock();
+      expect((await waiting).stdout).toBe('posix wait-read 5-6: ok\nflock wait-write: ok\n');
+    },
+    BOOT_TIMEOUT,
+  );
+
+  it(
+    'does not keep the guest from a reboot, though who waits for it cannot be killed',
+    async () => {
+      await withGuest({ locks: true }, async (machine) => {
+        await machine.run(': > /mnt/lab/f');
+        const other = lockedByAnother(machine, 'f');
+        const gone = expect(machine.run('cd /mnt/lab; lab-lock f wait-read all')).rejects.toThrow(GuestGone);
+        await waits(machine, 1);
+        const before = machine.reboots;
+        const again = new Promise<void>((resolve) => {
+          machine.lab.stages.on(({ stage }) => {
+            if (stage === 'ready' && machine.reboots > before) resolve();
+          });
+        });
+        await expect(machine.run('reboot; while :; do sleep 1; done')).rejects.toThrow(GuestGone);
+        await gone;
+        await again;
+        expect(entries(machine)).toEqual([]);
+        expect((await machine.run('cd /mnt/lab; lab-lock f read all')).stdout).toBe('posix read all: EAGAIN\n');
+        other.unlock();
+        expect((await machine.run('cd /mnt/lab; lab-lock f read all; rm f')).stdout).toBe('posix read all: ok\n');
+      });
+    },
+    BOOT_TIMEOUT * 2,
   );
 });
 
