@@ -13,6 +13,8 @@ const GROUP_RIGHT = S_ISGID | S_IXGRP;
  * mode_strip_sgid). Where the group may not execute it means locking, and stays.
  */
 function withoutForeignGroup(call: Call, dir: Inode, mode: number, groups: readonly number[]): number {
+  // A guest that does not tell the group has looked for itself.
+  if (!call.session.suppGroups) return mode;
   const program = (mode & S_IFMT) !== S_IFDIR && (mode & GROUP_RIGHT) === GROUP_RIGHT;
   if (!program || (dir.mode & S_ISGID) === 0) return mode;
   const member = call.uid === 0 || call.gid === dir.gid || groups.includes(dir.gid);
