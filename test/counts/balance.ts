@@ -1,0 +1,29 @@
+// What must hold when everything was given back: nothing is counted, open or kept, here and in the store.
+import { expect } from 'vitest';
+import { checkTree } from '../../src/fs/tree/check-tree.ts';
+import { decodeRecords } from '../../src/fs/tree/records.ts';
+import type { Store } from '../../src/fs/tree/store.ts';
+import type { Tree } from '../../src/fs/tree/tree.ts';
+
+/** Chunks of a dead inode that are looked for. */
+const CHUNKS = 8;
+
+/** No inode is held, none is without a name, and everything fits together. */
+export function expectUnheld(tree: Tree): void {
+  for (const inode of tree.inodes()) expect([inode.ino, inode.holds, inode.nlink > 0]).toEqual([inode.ino, 0, true]);
+  expect(checkTree(tree)).toEqual([]);
+}
+
+/** What the store has after a commit: the inodes of the tree and no others, and no chunks of others. */
+export async function expectStored(tree: Tree, store: Store): Promise<void> {
+  await tree.sync();
+  const { records, superblock } = await store.open();
+  const { inodes } = decodeRecords(records);
+  const living = [...tree.inodes()].map(({ ino }) => ino).sort((a, b) => a - b);
+  expect([...inodes.keys()].sort((a, b) => a - b)).toEqual(living);
+  for (const inode of inodes.values()) expect([inode.ino, inode.nlink > 0]).toEqual([inode.ino, true]);
+  for (let ino = 2; ino < (superblock?.nextIno ?? 0); ino++) {
+    if (inodes.has(ino)) continue;
+    for (let index = 0; index < CHUNKS; index++) expect(await store.chunk(ino, index)).toBeUndefined();
+  }
+}
