@@ -24,6 +24,19 @@ export class DirentPacker {
     this.left = Math.min(size, call.writer.remaining);
   }
 
+  get empty(): boolean {
+    return this.packed === 0;
+  }
+
+  /** Whether there is room for an entry of this name. */
+  fits(name: string): boolean {
+    return this.sizeOf(name) <= this.left;
+  }
+
+  private sizeOf(name: string): number {
+    return align8((this.plus ? fuse_direntplus.size : fuse_dirent.size) + name.length);
+  }
+
   /**
    * Appends one entry and says whether it fitted. With `count` a fuse_direntplus carries a look-up of the inode, else
    * nodeid 0: "." and ".." are never counted (fs/fuse/readdir.c fuse_direntplus_link). Throws EINVAL where not even
@@ -31,7 +44,7 @@ export class DirentPacker {
    */
   add(name: string, inode: Inode, cookie: number, count: boolean): boolean {
     const fixed = this.plus ? fuse_direntplus.size : fuse_dirent.size;
-    const size = align8(fixed + name.length);
+    const size = this.sizeOf(name);
     if (size > this.left) {
       if (this.packed === 0) throw new PosixError('EINVAL', 'no room for one entry');
       return false;

@@ -19,6 +19,7 @@ import {
   fuse_setattr_in,
 } from './abi.ts';
 import type { Call } from './call.ts';
+import { lists } from './like-listing.ts';
 import type { Op } from './op.ts';
 import type { Policy } from './policy.ts';
 
@@ -147,18 +148,6 @@ const setsAttributes =
     return handle(call);
   };
 
-/** A first entry that does not fit looks like the end of the directory. */
-const lists =
-  (handle: Handle): Handle =>
-  (call) => {
-    try {
-      return handle(call);
-    } catch (error) {
-      if (error instanceof PosixError && error.errno === Errno.EINVAL) return;
-      throw error;
-    }
-  };
-
 /** A handle that is not open is closed all the same (lo_release). */
 const releases =
   (handle: Handle): Handle =>
@@ -252,8 +241,8 @@ const CHANGED: ReadonlyMap<number, (handle: Handle) => Handle> = new Map([
   [FUSE_OPCODE.FUSE_CREATE, creates],
   [FUSE_OPCODE.FUSE_OPEN, opens],
   [FUSE_OPCODE.FUSE_SETATTR, setsAttributes],
-  [FUSE_OPCODE.FUSE_READDIR, lists],
-  [FUSE_OPCODE.FUSE_READDIRPLUS, lists],
+  [FUSE_OPCODE.FUSE_READDIR, () => lists(false)],
+  [FUSE_OPCODE.FUSE_READDIRPLUS, () => lists(true)],
   [FUSE_OPCODE.FUSE_RELEASE, releases],
   [FUSE_OPCODE.FUSE_FLUSH, flushes],
   [FUSE_OPCODE.FUSE_GETXATTR, getsXattr],
