@@ -37,6 +37,7 @@ const KINDS = [
   'fsync',
   'revive',
   'forget',
+  'forget-part',
   'batch-forget',
   'shrink',
   'drop-next-reply',
@@ -55,6 +56,7 @@ const RARE = [
 ] as const;
 type Kind = (typeof KINDS)[number] | (typeof RARE)[number];
 
+const FORGETS: ReadonlySet<string> = new Set(['forget', 'forget-part', 'batch-forget', 'shrink']);
 /** Kinds in which the guest breaks the protocol. */
 export const VIOLATIONS: ReadonlySet<string> = new Set([
   'over-forget',
@@ -132,7 +134,7 @@ export class Kernel {
     if (!dropped || this.line.dropNext) return;
     // What the model has counted was in a reply that the ring never carried.
     this.line.dropNext = false;
-    if (one[0] === 'forget' || one[0] === 'batch-forget' || one[0] === 'shrink' || VIOLATIONS.has(one[0])) return;
+    if (FORGETS.has(one[0]) || VIOLATIONS.has(one[0])) return;
     if (this.server.session.open && client.counts.size === 0 && before.size > 0) return;
     client.counts.clear();
     for (const [nodeid, count] of before) client.counts.set(nodeid, count);
@@ -267,6 +269,14 @@ export class Kernel {
     switch (kind) {
       case 'forget':
         return one === undefined ? undefined : client.forget(one);
+      case 'forget-part': {
+        // As where a look-up gave another nodeid than the one that was known (fs/fuse/dir.c fuse_dentry_revalidate).
+        const known = one === undefined ? 0 : (client.counts.get(one) as number);
+        if (one === undefined || known < 2) return;
+        const count = 1 + (b % (known - 1));
+        client.counts.set(one, known - count);
+        return client.forgetExactly(one, count);
+      }
       case 'batch-forget':
       case 'shrink': {
         // Memory pressure: those that were used least lately, and their counts as they are, or a part of one of them.

@@ -62,14 +62,13 @@ async function storm(steps: readonly Step[], nodeids: NodeidOptions, reuse: bool
   }
   store.fate = () => 'store';
   await kernel.finish();
-  const root = ledger(served).map(([nodeid]) => nodeid);
-  expect(root).toEqual([1]);
-  // Replies of OPEN that were dropped, and files whose release was: only the end of the session takes them back.
-  await client.destroy();
+  // A ".." may have led to the root, which Linux never gives back.
+  expect(ledger(served).map(([nodeid]) => nodeid)).toEqual([1]);
   expect(session.handles.size).toBe(0);
-  expect(ledger(served)).toEqual([[1, 1]]);
   expectUnheld(tree);
   await expectStored(tree, disk);
+  await client.destroy();
+  expect(ledger(served)).toEqual([[1, 1]]);
   await tree.close();
 }
 
