@@ -271,11 +271,12 @@ export class Kernel {
         return one === undefined ? undefined : client.forget(one);
       case 'forget-part': {
         // As where a look-up gave another nodeid than the one that was known (fs/fuse/dir.c fuse_dentry_revalidate).
-        const known = one === undefined ? 0 : (client.counts.get(one) as number);
-        if (one === undefined || known < 2) return;
+        const many = [...client.counts].filter(([nodeid, count]) => nodeid !== 1 && count > 1);
+        const [nodeid, known] = many[a % many.length] ?? [];
+        if (nodeid === undefined || known === undefined) return;
         const count = 1 + (b % (known - 1));
-        client.counts.set(one, known - count);
-        return client.forgetExactly(one, count);
+        client.counts.set(nodeid, known - count);
+        return client.forgetExactly(nodeid, count);
       }
       case 'batch-forget':
       case 'shrink': {
