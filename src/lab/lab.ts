@@ -30,6 +30,8 @@ export interface MachineOptions {
   locks?: boolean;
   /** Whose answers the server gives, in place of ours. */
   like?: Like | undefined;
+  /** Whether the server takes security labels with new inodes. */
+  labels?: boolean;
   /** How nodeids stand for inodes; default: stable ones. */
   nodeids?: NodeidOptions;
   /** Whether v86's own 9p (tag host9p) is there too. */

@@ -11,6 +11,7 @@ import { fuse_attr_out, fuse_entry_out, fuse_open_out } from './abi.ts';
 import { fillAttr } from './attr.ts';
 import { type Extensions, NO_EXTENSIONS, parseExtensions } from './extensions.ts';
 import type { Handle } from './handle-table.ts';
+import { asOnExt4 } from './like-ext4.ts';
 import { O_ACCMODE, O_RDONLY } from './linux.ts';
 import type { Session } from './session.ts';
 
@@ -207,6 +208,7 @@ export class Call implements Grants {
     out.entry_valid = policy.entryValid;
     out.attr_valid = policy.attrValid;
     fillAttr(out.attr, subject);
+    if (policy.like === 'virtiofsd') asOnExt4(out.attr, subject);
   };
 
   private readonly fillAbsence = (out: InstanceType<typeof fuse_entry_out>): void => {
@@ -221,6 +223,7 @@ export class Call implements Grants {
   private readonly fillAttrOut = (out: InstanceType<typeof fuse_attr_out>): void => {
     out.attr_valid = this.session.policy.attrValid;
     fillAttr(out.attr, this.subject);
+    if (this.session.policy.like === 'virtiofsd') asOnExt4(out.attr, this.subject);
   };
 
   private readonly fillOpen = (out: InstanceType<typeof fuse_open_out>): void => {

@@ -3,6 +3,7 @@
 import { stringToBytes } from '../../base/iov.ts';
 import type { Dirent } from '../tree/directory.ts';
 import type { Inode } from '../tree/inode.ts';
+import type { fuse_attr } from './abi.ts';
 
 // The state that MD4 begins with (RFC 1320 3.3), and the additive constants of its second and third round.
 const START: readonly number[] = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476];
@@ -78,6 +79,34 @@ export function ext4Cookie(name: string): number {
   return FIRST + (major / 2) * 2 ** MINOR_BITS + (minor >>> (32 - MINOR_BITS));
 }
 
+/** The names of a directory with its own two, as entries on the disk. */
+const entryBytes = (names: Iterable<{ readonly name: string }>): number => {
+  let bytes = 2 * (DIRENT + 4);
+  for (const { name } of names) bytes += (DIRENT + name.length + 3) & ~3;
+  return bytes;
+};
+
+/** Most names of one block: none takes less than 12 bytes. */
+const BLOCK_NAMES = Math.floor(DIRECTORY_BLOCK / (DIRENT + 4)) - 2;
+/** Leaves of an index are split when they are full, so they are three quarters full in the middle. */
+const LEAF_BYTES = DIRECTORY_BLOCK * 0.75;
+/** A target up to here lies in the inode. */
+const FAST_SYMLINK = 59;
+
+/**
+ * Attributes as ext4 tells them: a directory has the size of its blocks (an estimate where there are several, and never
+ * what it was before names went), a link takes a block where its target does not fit into the inode.
+ */
+export function asOnExt4(out: InstanceType<typeof fuse_attr>, inode: Inode): void {
+  const { directory } = inode;
+  if (directory) {
+    const bytes = directory.size > BLOCK_NAMES ? directory.size * 16 : entryBytes(directory.after(0));
+    const blocks = bytes <= DIRECTORY_BLOCK ? 1 : 1 + Math.ceil(bytes / LEAF_BYTES);
+    out.size = blocks * 4096;
+    out.blocks = blocks * 8;
+  } else if (inode.target.length > FAST_SYMLINK) out.blocks = 8;
+}
+
 export interface Listed {
   readonly name: string;
   readonly inode: Inode;
@@ -95,8 +124,7 @@ export function inExt4Order(dir: Inode, parent: Inode, dirents: Iterable<Dirent>
     { name: '..', inode: parent },
   ];
   for (const { name, inode } of dirents) names.push({ name, inode });
-  const bytes = names.reduce((sum, { name }) => sum + ((DIRENT + name.length + 3) & ~3), 0);
-  const indexed = bytes > DIRECTORY_BLOCK;
+  const indexed = entryBytes(names.slice(2)) > DIRECTORY_BLOCK;
   const listed: Listed[] = names.map(({ name, inode }, i) => {
     return { name, inode, cookie: indexed && i < 2 ? i + 1 : ext4Cookie(name) };
   });

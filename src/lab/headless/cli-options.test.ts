@@ -18,6 +18,7 @@ describe('the command line of npm run guest', () => {
       cache: 'auto',
       writeback: false,
       locks: false,
+      labels: false,
       like: undefined,
       reuse: false,
       handles: undefined,
@@ -33,7 +34,7 @@ describe('the command line of npm run guest', () => {
 
   it('takes every option', () => {
     const words =
-      '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --locks --like virtiofsd --reuse-inodes --inode-file-handles=prefer --fail-handles from:2:EIO --wrong both --tag t --load L --store S --log F --timeout 1.5 run.sh';
+      '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --locks --labels --like virtiofsd --reuse-inodes --inode-file-handles=prefer --fail-handles from:2:EIO --wrong both --tag t --load L --store S --log F --timeout 1.5 run.sh';
     expect(parse(...words.split(' '))).toEqual({
       task: { do: 'script', file: 'run.sh' },
       kernel: 'K',
@@ -43,6 +44,7 @@ describe('the command line of npm run guest', () => {
       cache: 'always',
       writeback: true,
       locks: true,
+      labels: true,
       like: 'virtiofsd',
       reuse: true,
       handles: 'prefer',

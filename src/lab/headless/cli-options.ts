@@ -25,6 +25,7 @@ Options
   --cache POLICY   never, metadata, auto (default) or always, as virtiofsd names them
   --writeback      let the guest cache writes too
   --locks          keep file locks in the server, in place of the guest's kernel
+  --labels         take security labels with new files, from a guest that has a security module
   --like SERVER    answer as another server does: virtiofsd (the C one of QEMU, protocol 7.36)
   --reuse-inodes   give inode numbers out again, the lowest free one first, as disk file systems do
   --inode-file-handles MODE
@@ -59,6 +60,7 @@ export interface GuestOptions {
   cache: CacheMode;
   writeback: boolean;
   locks: boolean;
+  labels: boolean;
   like: Like | undefined;
   reuse: boolean;
   handles: HandleMode | undefined;
@@ -96,6 +98,7 @@ export function parseCommandLine(words: string[]): GuestOptions | 'help' {
     cache: cache(values.cache),
     writeback: values.writeback ?? false,
     locks: values.locks ?? false,
+    labels: values.labels ?? false,
     like: like(values.like),
     reuse: values['reuse-inodes'] ?? false,
     handles: oneOf('--inode-file-handles', HANDLE_MODES, values['inode-file-handles']),
@@ -121,6 +124,7 @@ function parseWords(args: string[]) {
       cache: { type: 'string' },
       writeback: { type: 'boolean' },
       locks: { type: 'boolean' },
+      labels: { type: 'boolean' },
       like: { type: 'string' },
       'reuse-inodes': { type: 'boolean' },
       'inode-file-handles': { type: 'string' },

@@ -21,6 +21,7 @@ export interface GuestMachineOptions {
   cache?: CacheMode;
   writeback?: boolean;
   locks?: boolean;
+  labels?: boolean;
   like?: Like | undefined;
   nodeids?: NodeidOptions;
   /** Whether inode numbers are given out again, the lowest free one first. */
@@ -49,6 +50,9 @@ export class MachineEnded extends Error {
   override readonly name = 'MachineEnded';
 }
 
+/** Bytes of a block of ext4. */
+const HOST_BLOCK = 4096;
+
 /** Boots a guest and resolves when its first instruction runs. */
 export async function bootGuest(options: GuestMachineOptions = {}): Promise<GuestMachine> {
   const found = await findImage(options.image, options.signal);
@@ -57,6 +61,8 @@ export async function bootGuest(options: GuestMachineOptions = {}): Promise<Gues
   const words = [found.cmdline, tag === 'lab' ? '' : `lab.tag=${tag}`, options.append ?? ''];
   const tree = await Tree.open(options.store ?? new MemoryStore(), {
     reuseInodeNumbers: options.reuseInodes ?? false,
+    // What the reference's host allocates in, so that holes and blocks are the same.
+    ...(options.like === undefined ? {} : { chunkSize: HOST_BLOCK }),
   });
   try {
     await options.prepare?.(tree);
@@ -69,6 +75,7 @@ export async function bootGuest(options: GuestMachineOptions = {}): Promise<Gues
       cache: options.cache ?? 'auto',
       writeback: options.writeback ?? false,
       locks: options.locks ?? false,
+      labels: options.labels ?? false,
       like: options.like,
       nodeids: options.nodeids ?? {},
       p9: options.p9 ?? false,
