@@ -4,7 +4,7 @@ import { PosixError } from '../../src/base/errno.ts';
 import { FUSE_OPCODE } from '../../src/fs/fuse/abi.ts';
 import type { FuseServer } from '../../src/fs/fuse/server.ts';
 import type { FaultyStore } from '../faulty-store.ts';
-import { FuseClient } from '../fuse-client.ts';
+import { type Entry, FuseClient } from '../fuse-client.ts';
 import { type Line, Lost } from './line.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'long-enough-to-fill-a-page'.repeat(6)];
@@ -12,49 +12,48 @@ const NAMES = ['a', 'b', 'c', 'd', 'long-enough-to-fill-a-page'.repeat(6)];
 /** One step: what to do, and three random numbers to choose nodes, names and sizes with. */
 export type Step = readonly [kind: Kind, a: number, b: number, c: number];
 
-const KINDS = [
-  'lookup',
-  'mkdir',
-  'mknod',
-  'create',
-  'tmpfile',
-  'symlink',
-  'link',
-  'unlink',
-  'rmdir',
-  'rename',
-  'open',
-  'opendir',
-  'release',
-  'releasedir',
-  'read',
-  'write',
-  'truncate',
-  'fallocate',
-  'readdir',
-  'readdirplus',
-  'getattr',
-  'fsync',
-  'revive',
-  'forget',
-  'forget-part',
-  'batch-forget',
-  'shrink',
-  'drop-next-reply',
-] as const;
-const RARE = [
-  'init',
-  'destroy',
-  'reset',
-  'reset-under-way',
-  'commit-fails',
-  'over-forget',
-  'huge-forget',
-  'unknown-forget',
-  'wrong-batch',
-  'cut-batch',
-] as const;
-type Kind = (typeof KINDS)[number] | (typeof RARE)[number];
+/** What is done, and how often. */
+const WEIGHTS = {
+  lookup: 80,
+  mkdir: 50,
+  mknod: 40,
+  create: 40,
+  tmpfile: 15,
+  symlink: 15,
+  link: 40,
+  unlink: 30,
+  rmdir: 15,
+  rename: 30,
+  open: 30,
+  opendir: 30,
+  release: 30,
+  releasedir: 20,
+  read: 20,
+  write: 30,
+  truncate: 15,
+  fallocate: 15,
+  readdir: 10,
+  readdirplus: 70,
+  getattr: 10,
+  fsync: 10,
+  revive: 20,
+  forget: 30,
+  'forget-part': 30,
+  'batch-forget': 8,
+  shrink: 8,
+  'drop-next-reply': 40,
+  init: 1,
+  destroy: 1,
+  reset: 1,
+  'reset-under-way': 2,
+  'commit-fails': 10,
+  'over-forget': 5,
+  'huge-forget': 5,
+  'unknown-forget': 5,
+  'wrong-batch': 5,
+  'cut-batch': 5,
+} as const;
+type Kind = keyof typeof WEIGHTS;
 
 const FORGETS: ReadonlySet<string> = new Set(['forget', 'forget-part', 'batch-forget', 'shrink']);
 /** Kinds in which the guest breaks the protocol. */
@@ -66,15 +65,14 @@ export const VIOLATIONS: ReadonlySet<string> = new Set([
   'cut-batch',
 ]);
 
-export const step: fc.Arbitrary<Step> = fc.tuple(
-  fc.oneof(
-    { weight: 15, arbitrary: fc.constantFrom<Kind>(...KINDS) },
-    { weight: 1, arbitrary: fc.constantFrom<Kind>(...RARE) },
-  ),
+const step: fc.Arbitrary<Step> = fc.tuple(
+  fc.oneof(...Object.entries(WEIGHTS).map(([kind, weight]) => ({ weight, arbitrary: fc.constant(kind as Kind) }))),
   fc.nat(255),
   fc.nat(255),
   fc.nat(255),
 );
+/** A storm. */
+export const steps: fc.Arbitrary<Step[]> = fc.array(step, { minLength: 50, maxLength: 400, size: 'max' });
 
 interface Open {
   nodeid: number;
@@ -103,6 +101,20 @@ export class Kernel {
     this.client = new FuseClient(line.send);
   }
 
+  /** What is known of nodeids: whether they are directories. */
+  private readonly directories = new Set<number>();
+
+  private taken(entry: Entry): Entry {
+    if ((entry.attr.mode & 0o170000) === 0o040000) this.directories.add(entry.nodeid);
+    return entry;
+  }
+
+  /** A directory, or seldom anything. */
+  private dir(at: number): number {
+    const dirs = [1, ...[...this.client.counts.keys()].filter((nodeid) => this.directories.has(nodeid))];
+    return at % 16 === 0 ? this.node(at >> 4) : (dirs[at % dirs.length] as number);
+  }
+
   private node(at: number): number {
     const nodes = [1, ...[...this.client.counts.keys()].filter((nodeid) => nodeid !== 1)];
     return nodes[at % nodes.length] as number;
@@ -117,6 +129,7 @@ export class Kernel {
   private over(): void {
     this.files = [];
     this.dirs = [];
+    this.directories.clear();
     this.client.counts.clear();
   }
 
@@ -144,15 +157,15 @@ export class Kernel {
 
   private async act([kind, a, b, c]: Step): Promise<void> {
     const { client } = this;
-    const dir = this.node(a);
+    const dir = this.dir(a);
     const name = NAMES[b % NAMES.length] as string;
     const file = this.files[a % this.files.length];
     const open = this.dirs[a % this.dirs.length];
     switch (kind) {
       case 'lookup':
-        return void (await client.lookupEntry(dir, name));
+        return void this.taken(await client.lookupEntry(dir, name));
       case 'mkdir':
-        return void (await client.mkdir(dir, name));
+        return void this.taken(await client.mkdir(dir, name));
       case 'mknod':
         return void (await client.mknod(dir, name, 0o100644));
       case 'create':
@@ -168,7 +181,7 @@ export class Kernel {
       case 'rmdir':
         return client.rmdir(dir, name);
       case 'rename':
-        return client.rename(dir, name, this.node(c), NAMES[c % NAMES.length] as string, b % 3);
+        return client.rename(dir, name, this.dir(c), NAMES[c % NAMES.length] as string, b % 3);
       case 'open': {
         const nodeid = this.node(a);
         return void this.files.push({ nodeid, fh: await client.open(nodeid, 2 | (c & 1 ? 0o1000 : 0)) });
@@ -188,18 +201,27 @@ export class Kernel {
       case 'write':
         return file && void (await client.write(file.nodeid, file.fh, b * 1000, new Uint8Array(c * 10).fill(1)));
       case 'truncate':
-        return void (await client.setattr(dir, { valid: 8, size: b * 100 }));
+        return void (await client.setattr(this.node(a), { valid: 8, size: b * 100 }));
       case 'fallocate':
         return file && client.fallocate(file.nodeid, file.fh, [0, 1, 3, 16][c & 3] as number, b * 100, 1 + c * 100);
       case 'readdir':
       case 'readdirplus':
-        return open && void (await client.readdir(open.nodeid, open.fh, b % 9, 24 + c * 13, kind === 'readdirplus'));
+        if (!open) return;
+        for (const { nodeid, type } of await client.readdir(
+          open.nodeid,
+          open.fh,
+          b % 9,
+          24 + c * 13,
+          kind === 'readdirplus',
+        ))
+          if (nodeid !== 0 && type === 4) this.directories.add(nodeid);
+        return;
       case 'getattr':
-        return void (await client.getattr(dir));
+        return void (await client.getattr(this.node(a)));
       case 'fsync':
         return file && client.fsync(file.nodeid, file.fh);
       case 'revive':
-        return void (await client.lookup(2 + (a % 20), b & 1 ? '.' : '..'));
+        return void this.taken(await client.lookup(2 + (a % 20), b & 1 ? '.' : '..'));
       case 'drop-next-reply':
         if (this.line.dropNext === false) this.dropNext();
         return;
