@@ -166,6 +166,22 @@ describe('§5.4 forgotten and dead nodeids', () => {
     expect(ledger(served)).toEqual(ROOT_ALONE);
   });
 
+  test('"/" asks of what came by a handle whether it is still good: counted like a look-up, ESTALE when forgotten', async () => {
+    const served = await serve();
+    const { client } = served;
+    const file = await client.mknod(1, 'f', 0o100644);
+    await client.forgetAll();
+    expect(await errnoOf(client.lookup(file.nodeid, '/'))).toBe('ESTALE');
+    await client.lookup(file.nodeid, '.');
+    expect(await client.lookup(file.nodeid, '/')).toMatchObject({ nodeid: file.nodeid, generation: file.generation });
+    expect(sorted(served)).toEqual(expectedLedger(client));
+    expect(ledger(served)).toContainEqual([file.nodeid, 2]);
+    expect(await errnoOf(client.lookup(1, 'a/b'))).toBe('EINVAL');
+    expect(await errnoOf(client.mkdir(1, '/'))).toBe('EINVAL');
+    await client.forgetAll();
+    expect(ledger(served)).toEqual(ROOT_ALONE);
+  });
+
   test('a deleted one is ESTALE; so is everything but "." and ".." on a forgotten one', async () => {
     const { client } = await serve();
     const file = await client.mknod(1, 'f', 0o100644);
