@@ -5,6 +5,7 @@ import { type Served, serve } from '../../../test/served-tree.ts';
 import { checkTree } from '../tree/check-tree.ts';
 import { CHUNK_SIZE } from '../tree/tree.ts';
 import { FATTR, FUSE_OPCODE } from './abi.ts';
+import { policyOf } from './policy.ts';
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 const O_WRONLY = 1;
@@ -116,6 +117,21 @@ describe('LSEEK', () => {
     const full = await filled(served, 'g', 10);
     expect(await client.lseek(full.nodeid, full.fh, 3, SEEK_HOLE)).toBe(10);
     expect(await client.lseek(full.nodeid, full.fh, 3, SEEK_DATA)).toBe(3);
+  });
+
+  test('5.14 where the guest may hold back what it has written, nobody is told of holes', async () => {
+    const served = await serve({ policy: policyOf({ cache: 'always', writeback: true }) });
+    const { client } = served;
+    const { nodeid, fh } = await filled(served, 'f', 10);
+    const reader = await client.open(nodeid, 0);
+    for (const one of [fh, reader]) {
+      for (const whence of [SEEK_DATA, SEEK_HOLE]) {
+        expect(await errnoOf(client.lseek(nodeid, one, 0, whence))).toBe('EINVAL');
+      }
+    }
+    await client.release(nodeid, fh);
+    expect(await client.lseek(nodeid, reader, 0, SEEK_DATA)).toBe(0);
+    expect(await client.lseek(nodeid, reader, 0, SEEK_HOLE)).toBe(10);
   });
 
   test('5.14 at and behind the end it is ENXIO, and so are offsets that no file reaches', async () => {
