@@ -177,6 +177,10 @@ export class FuseClient {
   private readonly transport: Transport;
   private unique = 2;
   who: Credentials = { uid: 0, gid: 0, pid: 1 };
+  /** What requests that make an inode tell of the caller. */
+  umask = 0;
+  /** Extensions behind every request; a multiple of 8 bytes. */
+  extensions: Uint8Array = new Uint8Array(0);
   /** The kernel's own counts: what the server has to hold. */
   readonly counts = new Map<number, number>();
 
@@ -190,7 +194,8 @@ export class FuseClient {
   async request(opcode: number, nodeid: number, body: Uint8Array, capacity: number): Promise<Uint8Array> {
     const unique = this.unique;
     this.unique += 2;
-    const sent = message(opcode, nodeid, body, unique, this.who);
+    const sent = message(opcode, nodeid, join(body, this.extensions), unique, this.who);
+    new abi.fuse_in_header(view(sent)).total_extlen = this.extensions.length / 8;
     const { length, bytes } = await this.transport(sent, OUT_HEADER + capacity, 1);
     if (length < OUT_HEADER) throw new Error(`used length ${length}`);
     const header = new abi.fuse_out_header(view(bytes));
@@ -305,12 +310,13 @@ export class FuseClient {
   }
 
   mknod(dir: number, name: string, mode: number, rdev = 0): Promise<Entry> {
-    const body = pack(abi.fuse_mknod_in as Struct<object>, { mode, rdev });
+    const body = pack(abi.fuse_mknod_in as Struct<object>, { mode, rdev, umask: this.umask });
     return this.entry(OP.FUSE_MKNOD, dir, body, cstring(name));
   }
 
   mkdir(dir: number, name: string, mode = 0o755): Promise<Entry> {
-    return this.entry(OP.FUSE_MKDIR, dir, pack(abi.fuse_mkdir_in as Struct<object>, { mode }), cstring(name));
+    const body = pack(abi.fuse_mkdir_in as Struct<object>, { mode, umask: this.umask });
+    return this.entry(OP.FUSE_MKDIR, dir, body, cstring(name));
   }
 
   symlink(dir: number, name: string, target: string): Promise<Entry> {
@@ -386,7 +392,8 @@ export class FuseClient {
     mode = 0o100644,
     flags = 0o2,
   ): Promise<Entry & { fh: number; openFlags: number }> {
-    return this.made(OP.FUSE_CREATE, dir, pack(abi.fuse_create_in as Struct<object>, { flags, mode }), name);
+    const body = pack(abi.fuse_create_in as Struct<object>, { flags, mode, umask: this.umask });
+    return this.made(OP.FUSE_CREATE, dir, body, name);
   }
 
   private async made(
