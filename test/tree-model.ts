@@ -15,7 +15,7 @@ export type Step = readonly [kind: string, a: number, b: number, c: number, d: n
 const KINDS = [
   ...['mknod', 'mknod', 'mkdir', 'symlink', 'link', 'unlink', 'rmdir', 'rename', 'rename', 'exchange', 'whiteout'],
   ...['noreplace', 'write', 'write', 'write', 'truncate', 'punch', 'zero-range', 'chmod', 'setxattr', 'removexattr'],
-  ...['hold', 'drop'],
+  ...['hold', 'drop', 'copy', 'copy', 'tmpfile'],
 ];
 
 export const steps = (maxLength: number): fc.Arbitrary<Step[]> =>
@@ -39,6 +39,8 @@ interface Node {
   mtime: number;
   ctime: number;
   holds: number;
+  /** Made without a name, and never given one. */
+  unnamed: boolean;
 }
 
 /** A file or directory as the outside sees it. */
@@ -95,6 +97,7 @@ export class TreeModel {
       mtime: this.time,
       ctime: this.time,
       holds: 0,
+      unnamed: false,
     };
     this.nodes.push(node);
     return node;
@@ -181,14 +184,19 @@ export class TreeModel {
       at: 0,
       length: 0,
       value: d,
+      target: 0,
+      to: 0,
     };
-    if (['write', 'truncate', 'punch', 'zero-range'].includes(kind)) {
+    if (['write', 'truncate', 'punch', 'zero-range', 'copy'].includes(kind)) {
       if (files.length === 0) return { ...op, kind: 'nothing' };
       const grain = this.unit / 8;
       op.node = this.pick(files, a).id;
       op.at = Math.floor((b % 48) * grain) + (d % 3);
       op.length = 1 + Math.floor((c % 20) * grain) - (c % 2);
       if (op.length < 1) op.length = 1;
+      op.target = this.pick(files, a + (c % 3)).id;
+      // Often at the same place in its chunk, where whole holes can be copied.
+      op.to = d % 2 === 0 ? (op.at % this.unit) + (d % 5) * this.unit : Math.floor((d % 40) * grain);
     } else op.node = this.pick(this.nodes, a).id;
     return op;
   }
@@ -220,7 +228,8 @@ export class TreeModel {
       case 'link':
         this.free(dir, name);
         if (node.type === 'dir') throw new PosixError('EPERM');
-        if (node.nlink === 0) throw new PosixError('ENOENT');
+        if (node.nlink === 0 && !node.unnamed) throw new PosixError('ENOENT');
+        node.unnamed = false;
         node.nlink++;
         node.ctime = this.time;
         this.add(dir, name, node);
@@ -267,6 +276,27 @@ export class TreeModel {
         content.fill(0, op.at, end);
         node.content = content;
         node.mtime = node.ctime = this.time;
+        return;
+      }
+      case 'copy': {
+        const target = this.node(op.target);
+        const overlap = op.at < op.to + op.length && op.to < op.at + op.length;
+        if (node === target && overlap) throw new PosixError('EINVAL');
+        const copied = node.content.slice(op.at, op.at + op.length);
+        if (copied.length === 0) return;
+        const content = new Uint8Array(Math.max(target.content.length, op.to + copied.length));
+        content.set(target.content);
+        content.set(copied, op.to);
+        target.content = content;
+        target.mtime = target.ctime = this.time;
+        return;
+      }
+      case 'tmpfile': {
+        if (!dir.parent) throw new PosixError('ENOENT');
+        const made = this.make('file', PERM, dir);
+        made.nlink = 0;
+        made.unnamed = true;
+        made.holds = 1;
         return;
       }
       case 'chmod':
@@ -375,6 +405,9 @@ interface Op {
   at: number;
   length: number;
   value: number;
+  /** Of a copy: the node and the place that it goes to. */
+  target: number;
+  to: number;
 }
 
 const xattrValue = (value: number): Uint8Array => new Uint8Array(value % 300).fill(value);
@@ -391,6 +424,8 @@ export class TreeDriver {
   readonly tree: Tree;
   private readonly clock: { s: number; ns: number };
   private readonly inodes = new Map<number, Inode>();
+  /** The last file that was made without a name. */
+  private unnamed: Inode | undefined;
 
   /** `clock`: what the tree's clock reads. */
   constructor(tree: Tree, clock: { s: number; ns: number }) {
@@ -400,7 +435,8 @@ export class TreeDriver {
   }
 
   learn(id: number, op: Op): void {
-    this.inodes.set(id, this.tree.lookup(this.inodes.get(op.dir) as Inode, op.name) as Inode);
+    if (op.kind === 'tmpfile') this.inodes.set(id, this.unnamed as Inode);
+    else this.inodes.set(id, this.tree.lookup(this.inodes.get(op.dir) as Inode, op.name) as Inode);
   }
 
   /** The errno as text, empty where there was none. */
@@ -415,7 +451,7 @@ export class TreeDriver {
     }
   }
 
-  private change(op: Op): void | Promise<void> {
+  private change(op: Op): unknown {
     const { tree } = this;
     const { kind, name, newname, value } = op;
     const dir = this.inodes.get(op.dir) as Inode;
@@ -452,6 +488,11 @@ export class TreeDriver {
         return tree.fallocate(node, 3, op.at, op.length);
       case 'zero-range':
         return tree.fallocate(node, 16, op.at, op.length);
+      case 'copy':
+        return tree.copyRange(node, op.at, this.inodes.get(op.target) as Inode, op.to, op.length);
+      case 'tmpfile':
+        this.unnamed = tree.tmpfile(dir, { mode: PERM, ...owner });
+        return tree.hold(this.unnamed);
       case 'chmod':
         return tree.setattr(node, { mode: value & 0o7777 });
       case 'setxattr':

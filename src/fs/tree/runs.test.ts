@@ -29,6 +29,7 @@ test('a set of indices, whatever is added and removed', () => {
           let gap = i;
           while (set.has(gap)) gap++;
           expect(runs.gap(i)).toBe(gap);
+          expect(runs.within(from, i)).toBe([...set].filter((other) => other >= from && other < i).length);
         }
       }
       expect(new Runs([...runs.flat()]).count).toBe(runs.count);
