@@ -280,9 +280,9 @@ export class TreeModel {
       }
       case 'copy': {
         const target = this.node(op.target);
-        const overlap = op.at < op.to + op.length && op.to < op.at + op.length;
-        if (node === target && overlap) throw new PosixError('EINVAL');
         const copied = node.content.slice(op.at, op.at + op.length);
+        const overlap = op.at < op.to + copied.length && op.to < op.at + copied.length;
+        if (node === target && overlap) throw new PosixError('EINVAL');
         if (copied.length === 0) return;
         const content = new Uint8Array(Math.max(target.content.length, op.to + copied.length));
         content.set(target.content);

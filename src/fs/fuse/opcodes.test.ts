@@ -102,7 +102,7 @@ describe('FALLOCATE', () => {
 });
 
 describe('LSEEK', () => {
-  test('5.14 SEEK_DATA and SEEK_HOLE follow what is allocated, the end of the file is a hole', async () => {
+  test('5.14 SEEK_DATA and SEEK_HOLE follow what is written, the end of the file is a hole', async () => {
     const served = await serve();
     const { client } = served;
     const { nodeid, fh } = await client.create(1, 'f');
@@ -113,7 +113,7 @@ describe('LSEEK', () => {
     expect(await seek(3 * CHUNK_SIZE + 9, SEEK_DATA)).toBe(3 * CHUNK_SIZE + 9);
     expect(await errnoOf(seek(4 * CHUNK_SIZE, SEEK_DATA))).toBe('ENXIO');
     expect(await seek(0, SEEK_HOLE)).toBe(0);
-    expect(await seek(3 * CHUNK_SIZE, SEEK_HOLE)).toBe(4 * CHUNK_SIZE);
+    expect(await seek(3 * CHUNK_SIZE, SEEK_HOLE)).toBe(3 * CHUNK_SIZE + 4096);
     const full = await filled(served, 'g', 10);
     expect(await client.lseek(full.nodeid, full.fh, 3, SEEK_HOLE)).toBe(10);
     expect(await client.lseek(full.nodeid, full.fh, 3, SEEK_DATA)).toBe(3);
@@ -177,6 +177,9 @@ describe('COPY_FILE_RANGE', () => {
     expect(await errnoOf(copy(0, 2, 3))).toBe('EINVAL');
     expect(await errnoOf(copy(2, 0, 3))).toBe('EINVAL');
     expect(await errnoOf(copy(1, 1, 1))).toBe('EINVAL');
+    // Cut at the end of the file first: then these are two ranges.
+    expect(await copy(3, 6, 9)).toBe(3);
+    await client.setattr(nodeid, { valid: FATTR.FATTR_SIZE, size: 6 });
     expect(await copy(0, 3, 3)).toBe(3);
     expect(await copy(1, 6, 2)).toBe(2);
     expect(await client.read(nodeid, fh, 0, 9)).toEqual(bytes(1, 2, 3, 1, 2, 3, 2, 3));
@@ -196,6 +199,16 @@ describe('COPY_FILE_RANGE', () => {
     expect(await client.lseek(to.nodeid, to.fh, 0, SEEK_DATA)).toBe(5 * CHUNK_SIZE);
     expect(await client.read(to.nodeid, to.fh, 50 * CHUNK_SIZE, 1)).toEqual(bytes(0));
     expect(checkTree(tree)).toEqual([]);
+  });
+
+  test('5.15 a length that the reply could not tell is cut', async () => {
+    const { client } = await serve();
+    const from = await client.create(1, 'a');
+    await client.setattr(from.nodeid, { valid: FATTR.FATTR_SIZE, size: 2 ** 40 });
+    const to = await client.create(1, 'b');
+    const copied = await client.copyFileRange([from.nodeid, from.fh, 0], [to.nodeid, to.fh, 0], 2 ** 40);
+    expect(copied).toBe(0xffff_f000);
+    expect((await client.getattr(to.nodeid)).size).toBe(copied);
   });
 
   test('5.15 what it refuses', async () => {

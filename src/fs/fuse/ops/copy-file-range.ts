@@ -5,6 +5,9 @@ import { O_ACCMODE, O_FLAGS, O_RDONLY } from '../linux.ts';
 import { arg, op } from '../op.ts';
 import { killPrivileges } from '../setid.ts';
 
+/** The most that Linux asks for at once, and that the reply can tell (fs/fuse/file.c __fuse_copy_file_range). */
+const LEN_MAX = 0xffff_f000;
+
 export const copyFileRange = op<number>({
   opcode: FUSE_OPCODE.FUSE_COPY_FILE_RANGE,
   name: 'COPY_FILE_RANGE',
@@ -23,13 +26,7 @@ export const copyFileRange = op<number>({
     if (flags !== 0) throw new PosixError('EINVAL', 'flags');
     const from = call.offset(off_in);
     const to = call.offset(off_out);
-    const copied = call.tree.copyRange(
-      source.inode,
-      from,
-      target.inode,
-      to,
-      Math.min(len, Number.MAX_SAFE_INTEGER - to),
-    );
+    const copied = call.tree.copyRange(source.inode, from, target.inode, to, Math.min(len, LEN_MAX));
     // No flag of the request says so: fs/fuse/file.c __fuse_copy_file_range runs file_modified() before it.
     if (copied !== 0) killPrivileges(call.session, target.inode, call.uid !== 0);
     return copied;
