@@ -3,7 +3,7 @@ import { PosixError } from '../../base/errno.ts';
 import { Chunk, type ChunkCache } from './chunk.ts';
 import type { ChunkLoader } from './chunk-loader.ts';
 import type { Inode } from './inode.ts';
-import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, FILE_SIZE_MAX, SEEK_DATA } from './mode.ts';
+import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, FILE_SIZE_MAX } from './mode.ts';
 import { needsExtra } from './records.ts';
 import { Runs } from './runs.ts';
 import type { WriteBehind } from './write-behind.ts';
@@ -310,18 +310,6 @@ export class FileData {
     const from = Math.floor(offset / this.chunkSize);
     const to = Math.ceil(end / this.chunkSize);
     return (to - from - (inode.runs?.within(from, to) ?? 0)) * this.chunkSize;
-  }
-
-  /** Where the next data or hole begins at or behind `offset`. ENXIO behind the end, and for data where none follows. */
-  seek(inode: Inode, offset: number, whence: number): number {
-    if (offset >= inode.size) throw new PosixError('ENXIO');
-    const index = Math.floor(offset / this.chunkSize);
-    if (whence === SEEK_DATA) {
-      const data = inode.runs?.next(index);
-      if (data === undefined) throw new PosixError('ENXIO');
-      return Math.max(offset, data * this.chunkSize);
-    }
-    return Math.min(Math.max(offset, (inode.runs?.gap(index) ?? 0) * this.chunkSize), inode.size);
   }
 
   private runsChanged(inode: Inode): void {

@@ -264,6 +264,35 @@ describe('file content', () => {
     await tree.close();
   });
 
+  test('5.14 holes are as fine as blocks, though chunks are larger', async () => {
+    const size = 15 * 4096;
+    const store = new MemoryStore();
+    const tree = await Tree.open(store, { chunkSize: size });
+    const file = make(tree, 'f');
+    for (const block of [1, 3, 4, 16]) await tree.write(file, block * 4096, 4096, bytes(4096));
+    await tree.write(file, 20 * 4096, 5, bytes(5));
+    const seek = (offset: number, whence: number): number => tree.seek(file, offset, whence);
+    expect([0, 4095, 4096, 4097, 8192, 3 * 4096, 5 * 4096, 17 * 4096].map((offset) => seek(offset, 3))).toEqual(
+      [1, 1, 1, 4097 / 4096, 3, 3, 16, 20].map((block) => block * 4096),
+    );
+    expect([0, 4095, 4096, 4097, 8191, 3 * 4096, 16 * 4096].map((offset) => seek(offset, 4))).toEqual(
+      [0, 4095 / 4096, 2, 2, 2, 5, 17].map((block) => block * 4096),
+    );
+    expect(seek(20 * 4096, 4)).toBe(file.size);
+    await tree.fallocate(file, 3, 4 * 4096, 4096);
+    await tree.write(file, 16 * 4096, 4096, bytes(4096, 0));
+    expect([seek(3 * 4096, 4), seek(4 * 4096, 3)]).toEqual([4 * 4096, 20 * 4096]);
+    tree.setattr(file, { size: 20 * 4096 });
+    expect(errnoOf(() => seek(5 * 4096, 3))).toBe(6);
+    await tree.close();
+
+    // What is not in memory is data, chunk by chunk, and nobody waits for it.
+    const second = await Tree.open(store, { chunkSize: size });
+    const again = second.lookup(second.root, 'f') as Inode;
+    expect([second.seek(again, 1, 3), second.seek(again, 1, 4)]).toEqual([1, 20 * 4096]);
+    await second.close();
+  });
+
   test('a byte at the far end of a sparse file, and none behind it', async () => {
     const tree = await open({ chunkSize: 8192 });
     const file = make(tree, 'f');

@@ -7,6 +7,7 @@ import { type Clock, hostClock, type Time } from './clock.ts';
 import { copyRange } from './copy-range.ts';
 import { Directory, type Dirent } from './directory.ts';
 import { allocatedBytes, FileData, type Source } from './file-data.ts';
+import { seek } from './holes.ts';
 import type { Inode } from './inode.ts';
 import { followMode, isAclName, setAcl } from './inode-acl.ts';
 import { GENERATION_END, InodeTable, ROOT_INO } from './inode-table.ts';
@@ -409,10 +410,10 @@ export class Tree {
     return typeof copied === 'number' ? copied : this.keep(source, this.keep(target, copied));
   }
 
-  /** Where data (3) or a hole (4) begins at or behind `offset`. ENXIO, EINVAL. */
+  /** Where data (3) or a hole (4) begins at or behind `offset`, blocks of zeros that are in memory being holes too. ENXIO, EINVAL. */
   seek(inode: Inode, offset: number, whence: number): number {
     if (whence !== SEEK_DATA && whence !== SEEK_HOLE) throw new PosixError('EINVAL');
-    return this.data.seek(this.file(inode), offset, whence);
+    return seek(this.file(inode), offset, whence, this.data.chunkSize);
   }
 
   statfs(): StatFs {
