@@ -7,6 +7,8 @@
  * stand for themselves, others are %XX, {N*C} is N times C, '' is nothing. Numbers are as in C; flags and file types
  * are names of the C library joined by |. A letter names an open file.
  *
+ * "repeat FROM TO STEP CALL ARGUMENTS" makes a call for each number from FROM on that is below TO, with the number in
+ * place of each @ in the arguments; its answers are in one line.
  * "begin NAME" starts in a fresh directory NAME below the one that the program was started in, as root, with umask 0
  * and no file open; "end" removes the directory. A call that takes more than a minute ends the program.
  */
@@ -500,21 +502,47 @@ static const struct {
 #undef C
 };
 
-static void run(char *line) {
+/* Takes the words apart, with `number` in place of each @ where it is not negative, and makes the call. */
+static void make_call(char *const *words, int count, int number) {
   for (int i = 0; i < MAX_ARGS; i++) {
     free(args[i].at);
     args[i] = (struct bytes){NULL, 0};
   }
-  int count = 0;
-  for (char *save, *word = strtok_r(line, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
-    if (count == MAX_ARGS) die("too many arguments");
-    args[count++] = decode(word);
+  char word[8192];
+  for (int i = 0; i < count; i++) {
+    size_t length = 0;
+    for (const char *c = words[i]; *c && length < sizeof word - 16; c++)
+      if (*c == '@' && number >= 0)
+        length += sprintf(word + length, "%d", number);
+      else
+        word[length++] = *c;
+    word[length] = 0;
+    args[i] = decode(word);
   }
   size_t k = 0;
   while (k < sizeof calls / sizeof *calls && strcmp(calls[k].name, text(0)) != 0) k++;
   if (k == sizeof calls / sizeof *calls) die(text(0));
-  alarm(60);
   calls[k].call();
+}
+
+static void run(char *line) {
+  char *words[MAX_ARGS], *save;
+  int count = 0;
+  for (char *word = strtok_r(line, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
+    if (count == MAX_ARGS) die("too many arguments");
+    words[count++] = word;
+  }
+  if (count == 0) die("an empty line");
+  alarm(60);
+  if (strcmp(words[0], "repeat") != 0)
+    make_call(words, count, -1);
+  else if (count < 5)
+    die("what is to be repeated?");
+  else
+    for (int i = atoi(words[1]), to = atoi(words[2]), step = atoi(words[3]); i < to; i += step) {
+      make_call(words + 4, count - 4, i);
+      if (i + step < to) putchar(' ');
+    }
   putchar('\n');
 }
 

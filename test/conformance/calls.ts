@@ -52,7 +52,12 @@ export class Calls {
 
   /** Before the first call that may stamp after a look the clock goes on, so that "same" and "later" are certain. */
   private note(call: string, args: readonly (string | number)[], fields: readonly string[] = []): Noted {
-    const step: Step = { call, args: args.map((arg) => (typeof arg === 'number' ? String(arg) : encode(arg))), fields };
+    const encoded = args.map((arg) => (typeof arg === 'number' ? String(arg) : encode(arg)));
+    return this.step(call, encoded, fields);
+  }
+
+  private step(call: string, args: readonly string[], fields: readonly string[]): Noted {
+    const step: Step = { call, args, fields };
     if (this.looked && !STAMPS_NOTHING.has(call)) {
       this.steps.push({ call: 'tick', args: [], fields: [] });
       this.looked = false;
@@ -243,6 +248,15 @@ export class Calls {
   }
 
   // --- several at once
+
+  /** Makes what `what` notes, one call, for numbers from `from` on below `to`, with the number in place of each @. */
+  repeat(from: number, to: number, step: number, what: (t: Calls) => void): Noted {
+    const inner = new Calls();
+    what(inner);
+    const [once] = inner.steps;
+    if (once === undefined || inner.steps.length !== 1) throw new Error('one call can be repeated');
+    return this.step('repeat', [String(from), String(to), String(step), once.call, ...once.args], []);
+  }
 
   /** A new file with some content, closed. */
   file(path: string, mode = 0o644, content = ''): Noted {

@@ -7,8 +7,14 @@ import { conformance } from './over-fuse.ts';
 
 vi.stubGlobal('IDBKeyRange', IDBKeyRange);
 
+let factory: IDBFactory;
+
 conformance('over FUSE, in IndexedDB', {
-  store: () => new IndexedDbStore('conformance', { factory: new IDBFactory() }),
+  store: (again = false) => {
+    if (!again) factory = new IDBFactory();
+    return new IndexedDbStore('conformance', { factory });
+  },
+  durable: true,
   transport: loop,
   tree: { cacheLimit: 128 * 1024, dirtyLimit: 64 * 1024 },
 });

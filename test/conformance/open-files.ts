@@ -36,6 +36,8 @@ export class OpenFiles {
   private readonly walker: Walker;
   private readonly files = new Map<string, OpenFile>();
   umask = 0;
+  /** nodeids of files without a name that may get one (I_LINKABLE). */
+  readonly linkable = new Set<number>();
 
   constructor(walker: Walker) {
     this.walker = walker;
@@ -151,6 +153,7 @@ export class OpenFiles {
     const at = (offset: number) => new DataView(reply.buffer, reply.byteOffset + offset);
     const { nodeid } = new abi.fuse_entry_out(at(0));
     this.client.counts.set(nodeid, (this.client.counts.get(nodeid) ?? 0) + 1);
+    if (!(flags & O.EXCL)) this.linkable.add(nodeid);
     return { nodeid, fh: new abi.fuse_open_out(at(size)).fh, directory: false, flags, position: 0 };
   }
 

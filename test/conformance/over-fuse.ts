@@ -1,5 +1,6 @@
 // The suite over a FUSE client: a server on a tree, a transport to it, and a clock that goes on when it is told to.
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { bytesToString } from '../../src/base/iov.ts';
 import { policyOf } from '../../src/fs/fuse/policy.ts';
 import { FuseServer } from '../../src/fs/fuse/server.ts';
 import { checkTree } from '../../src/fs/tree/check-tree.ts';
@@ -7,17 +8,25 @@ import type { Store } from '../../src/fs/tree/store.ts';
 import { Tree, type TreeOptions } from '../../src/fs/tree/tree.ts';
 import { FuseClient, type Transport } from '../fuse-client.ts';
 import { BEHAVIOURS } from './all.ts';
+import { encode } from './bytes.ts';
 import { type Behaviour, stepsOf } from './calls.ts';
 import { readGolden } from './golden.ts';
 import { expected, trace } from './trace.ts';
 import { Vfs } from './vfs.ts';
 
+const PIECE = 64 * 1024;
+/** Files of this size and more are sparse and not read as a whole, bytes. */
+const MUCH = 2 ** 24;
+const isRegular = (mode: number): boolean => (mode & 0o170000) === 0o100000;
+
 export interface Way {
-  /** A store that nothing is in. */
-  readonly store: () => Store;
+  /** A store that nothing is in, or the last one once more, with what was stored in it. */
+  readonly store: (again?: boolean) => Store;
   /** How requests get to the server. */
   readonly transport: (server: FuseServer) => Transport;
   readonly tree?: TreeOptions;
+  /** Whether the last store can be had again: then all that the behaviours left must be in it. */
+  readonly durable?: boolean;
 }
 
 interface Mounted {
@@ -47,6 +56,41 @@ async function check({ tree, server, vfs }: Mounted, behaviour: Behaviour, golde
   expect(checkTree(tree)).toEqual([]);
 }
 
+/** All that can be seen of a tree, inode by inode. */
+async function contents(tree: Tree): Promise<string[]> {
+  const lines: string[] = [];
+  for (const inode of tree.inodes()) {
+    const { ino, generation, mode, nlink, uid, gid, rdev, size, blocks, target } = inode;
+    const times = [inode.atime, inode.atimensec, inode.mtime, inode.mtimensec, inode.ctime, inode.ctimensec];
+    const entries = [...(inode.directory?.after(0) ?? [])].map((entry) => [entry.name, entry.cookie, entry.inode.ino]);
+    const content: string[] = [];
+    for (let at = 0; isRegular(mode) && size < MUCH && at < size; ) {
+      const pieces = await tree.read(inode, at, PIECE);
+      for (const piece of pieces) content.push(encode(bytesToString(piece)));
+      at += PIECE;
+    }
+    const xattrs = [...(inode.xattrs ?? [])].map(([name, value]) => [name, encode(bytesToString(value))]);
+    const said = {
+      ino,
+      generation,
+      mode,
+      nlink,
+      uid,
+      gid,
+      rdev,
+      size,
+      blocks,
+      target,
+      times,
+      entries,
+      xattrs,
+      content,
+    };
+    lines.push(JSON.stringify(said));
+  }
+  return lines.sort();
+}
+
 /** A test for each behaviour, all of them on one tree. */
 export function conformance(name: string, way: Way): void {
   describe(`conformance ${name}`, () => {
@@ -65,7 +109,19 @@ export function conformance(name: string, way: Way): void {
       expect(Object.keys(golden)).toEqual(BEHAVIOURS.map((behaviour) => behaviour.name));
       expect(BEHAVIOURS.length).toBeGreaterThanOrEqual(150);
       expect(BEHAVIOURS.filter(({ guestOnly }) => guestOnly !== undefined).length).toBeLessThanOrEqual(6);
-      await mounted?.tree.close();
     });
+    it.runIf(way.durable)('all that was left is there when the store is opened again', async () => {
+      const { tree } = mounted as Mounted;
+      await tree.sync();
+      const before = await contents(tree);
+      expect(before.length).toBeGreaterThan(1000);
+      await tree.close();
+      const again = await Tree.open(way.store(true), way.tree);
+      expect(await contents(again)).toEqual(before);
+      expect(checkTree(again)).toEqual([]);
+      await again.close();
+      mounted = undefined;
+    });
+    afterAll(() => mounted?.tree.close());
   });
 }

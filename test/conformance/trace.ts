@@ -49,8 +49,20 @@ export class Tracer {
 
   /** The line of one step. `raw` is what the call gave. */
   line(step: Step, raw: string): string {
+    if (step.call === 'repeat') return `${lineOf(step)}: ${counted(raw.split(' '))}`;
     return `${lineOf(step)}: ${raw.startsWith('mode=') ? this.stat(raw, step.fields) : raw}`;
   }
+}
+
+/** Answers in a row, each as often as it comes: `3 ok, 1 ENOENT`. */
+function counted(answers: readonly string[]): string {
+  const runs: [string, number][] = [];
+  for (const answer of answers) {
+    const last = runs.at(-1);
+    if (last?.[0] === answer) last[1]++;
+    else runs.push([answer, 1]);
+  }
+  return runs.map(([answer, count]) => `${count} ${answer}`).join(', ');
 }
 
 /** Whether a file takes room on the disk: for none of it, some or all. */

@@ -80,6 +80,7 @@ export class Vfs {
   async behaviour(directory: string, steps: readonly Step[]): Promise<string[]> {
     this.become({ uid: 0, gid: 0, groups: [] });
     this.files.umask = 0;
+    this.files.linkable.clear();
     this.walker.cwd = (await this.client.mkdir(1, directory, 0o755)).nodeid;
     const results: string[] = [];
     for (const step of steps) results.push(await this.answer(step));
@@ -93,7 +94,22 @@ export class Vfs {
     this.client.who = { uid: caller.uid, gid: caller.gid, pid: 1 };
   }
 
-  private async answer({ call, args }: Step): Promise<string> {
+  private async answer(step: Step): Promise<string> {
+    if (step.call !== 'repeat') return this.once(step.call, step.args);
+    const [from, to, by, call, ...args] = step.args;
+    const answers: string[] = [];
+    for (let i = Number(from); i < Number(to); i += Number(by)) {
+      answers.push(
+        await this.once(
+          call!,
+          args.map((arg) => arg.replaceAll('@', String(i))),
+        ),
+      );
+    }
+    return answers.join(' ');
+  }
+
+  private async once(call: string, args: readonly string[]): Promise<string> {
     const made = this.calls[call];
     if (made === undefined) throw new Error(`no such call: ${call}`);
     try {
@@ -137,7 +153,9 @@ export class Vfs {
     const { dir, name } = await this.walker.vacant(path, false);
     this.walker.mayCreate(dir);
     if (isDir(node)) throw new PosixError('EPERM');
+    if (node.attr.nlink === 0 && !this.files.linkable.has(node.nodeid)) throw new PosixError('ENOENT');
     await this.client.link(node.nodeid, dir.nodeid, name);
+    this.files.linkable.delete(node.nodeid);
   }
 
   private async unlink(path: string): Promise<void> {

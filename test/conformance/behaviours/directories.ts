@@ -4,7 +4,7 @@ import { TYPES } from '../calls.ts';
 
 const fill = (t: Calls, count: number, length = 1): void => {
   t.mkdir('d');
-  for (let i = 0; i < count; i++) t.file(`d/${'n'.repeat(length)}${i}`);
+  t.repeat(0, count, 1, (one) => one.file(`d/${'n'.repeat(length)}@`));
 };
 
 export const directories: Behaviours = {
@@ -22,7 +22,7 @@ export const directories: Behaviours = {
   },
   'listing: after entries were removed and made again': (t) => {
     fill(t, 20);
-    for (let i = 0; i < 20; i += 3) t.unlink(`d/n${i}`);
+    t.repeat(0, 20, 3, (one) => one.unlink('d/n@'));
     t.list('d');
     t.file('d/n0');
     t.rename('d/n1', 'd/n3');
@@ -70,9 +70,10 @@ export const directories: Behaviours = {
   },
   'a directory of 400 subdirectories': (t) => {
     t.mkdir('d');
-    for (let i = 0; i < 400; i++) t.mkdir(`d/s${i}`);
+    t.repeat(0, 400, 1, (one) => one.mkdir('d/s@'));
     t.stat('d', 'nlink');
-    for (let i = 0; i < 400; i += 2) t.rmdir(`d/s${i}`);
+    t.repeat(0, 390, 2, (one) => one.rmdir('d/s@'));
+    t.repeat(1, 340, 2, (one) => one.rmdir('d/s@'));
     t.stat('d', 'nlink');
     t.dirseek('d');
   },

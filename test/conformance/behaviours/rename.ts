@@ -231,6 +231,20 @@ export const rename: Behaviours = {
     t.rename('f', 'toDir');
     t.lstat('toDir', 'mode');
   },
+  'rename and link: EXDEV to another file system': {
+    guestOnly: 'it takes a second file system',
+    run: (t) => {
+      t.file('f');
+      t.mkdir('d');
+      t.rename('f', '/dev/shm/conformance');
+      t.rename('/etc/passwd', 'g');
+      t.rename('d', '/dev/shm/conformance');
+      t.link('f', '/dev/shm/conformance');
+      t.link('/etc/passwd', 'g');
+      t.renameat2('f', '/etc/passwd', 'RENAME_EXCHANGE');
+      t.list('.');
+    },
+  },
 
   'renameat2: flags that do not go together': (t) => {
     t.file('a');
