@@ -109,13 +109,14 @@ describe('5.10 setting ACLs', () => {
     expect(await client.listxattr(nodeid, 100)).toHaveLength(0);
   });
 
-  it('is taken away by REMOVEXATTR, and by a value without entries', async () => {
+  it('is taken away by REMOVEXATTR, also where there is none, and by a value without entries', async () => {
     const { client } = served;
     const { nodeid } = await client.create(1, 'f', 0o100600);
     await client.setxattr(nodeid, ACL_ACCESS, acl(full));
     await client.removexattr(nodeid, ACL_ACCESS);
     expect(await modeOf(nodeid)).toBe('750');
-    expect(await errnoOf(client.removexattr(nodeid, ACL_ACCESS))).toBe('ENODATA');
+    await client.removexattr(nodeid, ACL_ACCESS);
+    expect(await get(nodeid, ACL_ACCESS)).toBe('ENODATA');
     await client.setxattr(nodeid, ACL_ACCESS, acl(full));
     await client.setxattr(nodeid, ACL_ACCESS, new Uint8Array(0));
     expect(await get(nodeid, ACL_ACCESS)).toBe('ENODATA');

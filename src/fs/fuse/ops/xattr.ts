@@ -145,7 +145,11 @@ export const removexattr = op({
   handle(call) {
     const text = xattrName(call);
     const inode = call.self();
-    if (isAclName(text)) checkAclChange(call, inode);
+    if (isAclName(text)) {
+      checkAclChange(call, inode);
+      // As in Linux, an ACL that is not there has been taken away.
+      if (!inode.xattrs?.has(text)) return;
+    }
     call.tree.removexattr(inode, text);
   },
   asked: (request) => `remove ${quote(request.name())}`,
