@@ -38,6 +38,13 @@ const CASES: [string, Uint8Array, string, Uint8Array, string][] = [
     'nodeid 7 file 0644 12 B',
   ],
   ['LOOKUP', message(OP.FUSE_LOOKUP, 1, cstring('a')), 'find "a"', reply(-2), 'ENOENT'],
+  [
+    'LOOKUP',
+    message(OP.FUSE_LOOKUP, 7, cstring('.')),
+    'revive: find "." of a file handle',
+    reply(0, entry(7, 0o100644, 12)),
+    'nodeid 7 file 0644 12 B',
+  ],
   ['LOOKUP', message(OP.FUSE_LOOKUP, 1, cstring('a')), 'find "a"', reply(0, entry(0, 0, 0)), 'nothing there (cached)'],
   [
     'READ',

@@ -197,7 +197,7 @@ describe('§5.4 forgotten and dead nodeids', () => {
   });
 
   test('a number that is given out again has another generation', async () => {
-    const { client } = await serve();
+    const { client } = await serve({ treeOptions: { reuseInodeNumbers: true } });
     const seen = new Map<number, Set<number>>();
     for (let i = 0; i < 50; i++) {
       const file = await client.mknod(1, 'f', 0o100644);
@@ -218,6 +218,28 @@ describe('FORGET', () => {
     expect(ledger(served)).toEqual(ROOT_ALONE);
     expect(served.answers.at(-1)).toMatchObject({ nlookup: -1, error: undefined, path: '/f' });
     expect(served.answers.at(-1)?.violation).toContain('5 times');
+  });
+
+  test.each([
+    ['2^64 - 1', [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]],
+    ['2^63', [0, 0, 0, 0, 0, 0, 0, 0x80]],
+    ['2^53 + 1', [1, 0, 0, 0, 0, 0, 0x20, 0]],
+    ['2^32', [0, 0, 0, 0, 1, 0, 0, 0]],
+  ])('a count of %s does not wrap', async (_, count) => {
+    for (const nodeids of [{}, { mode: 'never' }, { mode: 'prefer' }] as const) {
+      const served = await serve({ nodeids });
+      const { client } = served;
+      const file = await client.mknod(1, 'f', 0o100644);
+      await client.lookup(1, 'f');
+      await client.post(FUSE_OPCODE.FUSE_FORGET, file.nodeid, Uint8Array.from(count));
+      expect(served.answers.at(-1)).toMatchObject({ nlookup: -2, error: undefined, bug: false });
+      expect(served.answers.at(-1)?.violation).toBeDefined();
+      expect(ledger(served)).toEqual(ROOT_ALONE);
+      await client.post(FUSE_OPCODE.FUSE_FORGET, 1, Uint8Array.from(count));
+      expect(served.answers.at(-1)?.violation).toBeDefined();
+      expect(ledger(served)).toEqual(ROOT_ALONE);
+      expect(await errnoOf(client.getattr(1))).toBe('ok');
+    }
   });
 
   test('an unknown nodeid changes nothing and shows as a violation', async () => {
