@@ -4,6 +4,7 @@ import { bytesToString } from '../../base/iov.ts';
 import { isStruct, type Struct } from '../../base/struct.ts';
 import * as abi from './abi.ts';
 import { meaning } from './field-text.ts';
+import { fsxattr, inode_flags } from './linux.ts';
 import { Cut, Message, type Piece } from './message.ts';
 import type { Layout, Op } from './op.ts';
 import { OPS } from './ops/index.ts';
@@ -141,7 +142,9 @@ function structFields(type: Struct<object>, bytes: Uint8Array, at: number, depth
   }
 }
 
-const structNames = new Map<unknown, string>(Object.entries(abi).map(([name, value]) => [value, name]));
+const structNames = new Map<unknown, string>(
+  Object.entries({ ...abi, fsxattr, inode_flags }).map(([name, value]) => [value, name]),
+);
 const nameOf = (type: Struct<object>): string => structNames.get(type) ?? 'arguments';
 
 function pieceFields(message: Message, piece: Piece, start: number, bytes: Uint8Array, out: Field[]): void {

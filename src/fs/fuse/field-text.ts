@@ -8,7 +8,11 @@ import {
   deviceMajor,
   deviceMinor,
   FALLOCATE_FLAGS,
+  FS_XFLAGS,
+  fsxattr,
+  INODE_FLAGS,
   IOCTL,
+  inode_flags,
   POLL_EVENTS,
   RENAME_FLAGS,
   SETXATTR_FLAGS,
@@ -84,6 +88,8 @@ show(abi.fuse_init_in, { flags: flags(abi.FUSE_INIT_FLAGS), flags2: flags(abi.FU
 show(abi.fuse_init_out, { flags: flags(abi.FUSE_INIT_FLAGS), flags2: flags(abi.FUSE_INIT_FLAGS2) });
 show(abi.fuse_ioctl_in, { flags: flags(abi.FUSE_IOCTL_FLAGS), cmd: ioctlCommand });
 show(abi.fuse_ioctl_out, { flags: flags(abi.FUSE_IOCTL_FLAGS) });
+show(fsxattr, { fsx_xflags: flags(FS_XFLAGS) });
+show(inode_flags, { flags: flags(INODE_FLAGS) });
 show(abi.fuse_poll_in, { flags: flags(abi.FUSE_POLL_FLAGS), events: flags(POLL_EVENTS) });
 show(abi.fuse_poll_out, { revents: flags(POLL_EVENTS) });
 show(abi.fuse_fallocate_in, { mode: flags(FALLOCATE_FLAGS) });

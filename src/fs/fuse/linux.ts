@@ -1,4 +1,5 @@
 // Numbers of the Linux user API that travel in FUSE fields (asm-generic, which i386 uses), beside those in tree/mode.ts.
+import { array, struct, u8, u32 } from '../../base/struct.ts';
 import {
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
@@ -70,6 +71,16 @@ export const FS_XFLAGS = {
   FS_XFLAG_NOATIME: 0x40,
   FS_XFLAG_NODUMP: 0x80,
 } as const;
+/** What FS_IOC_GETFLAGS and SETFLAGS carry: 32 bits, although their numbers name a `long`. */
+export const inode_flags = struct({ flags: u32 });
+export const fsxattr = struct({
+  fsx_xflags: u32,
+  fsx_extsize: u32,
+  fsx_nextents: u32,
+  fsx_projid: u32,
+  fsx_cowextsize: u32,
+  fsx_pad: array(u8, 8),
+});
 
 /** include/uapi/linux/stat.h: STATX_BASIC_STATS | STATX_BTIME. */
 export const STATX_ALL = 0xfff;

@@ -3,25 +3,12 @@
 import { PosixError } from '../../../base/errno.ts';
 import { formatFlags } from '../../../base/flags.ts';
 import { ShortMessage } from '../../../base/iov.ts';
-import { array, struct, u8, u32 } from '../../../base/struct.ts';
 import type { Inode } from '../../tree/inode.ts';
 import { FS_APPEND_FL, FS_IMMUTABLE_FL } from '../../tree/protect.ts';
 import { FUSE_IOCTL_FLAGS, FUSE_OPCODE, fuse_ioctl_in, fuse_ioctl_out } from '../abi.ts';
 import type { Call } from '../call.ts';
-import { FS_XFLAGS, INODE_FLAGS, IOCTL } from '../linux.ts';
+import { FS_XFLAGS, fsxattr, INODE_FLAGS, IOCTL, inode_flags } from '../linux.ts';
 import { arg, bytes, type Layout, op } from '../op.ts';
-
-/** What FS_IOC_GETFLAGS and SETFLAGS carry: 32 bits, although their numbers name a `long`. */
-const flags_data = struct({ flags: u32 });
-/** include/uapi/linux/fs.h struct fsxattr. */
-const fsxattr = struct({
-  fsx_xflags: u32,
-  fsx_extsize: u32,
-  fsx_nextents: u32,
-  fsx_projid: u32,
-  fsx_cowextsize: u32,
-  fsx_pad: array(u8, 8),
-});
 
 const COMMANDS = new Map<number, string>(
   Object.entries(IOCTL).map(([name, value]) => [value, name.replace('FS_IOC32', 'FS_IOC')]),
@@ -88,7 +75,7 @@ function checkRoom(call: Call, size: number): void {
 
 const dataLayout = (command: number): Layout => {
   const name = COMMANDS.get(command);
-  if (name === 'FS_IOC_GETFLAGS' || name === 'FS_IOC_SETFLAGS') return [arg(flags_data)];
+  if (name === 'FS_IOC_GETFLAGS' || name === 'FS_IOC_SETFLAGS') return [arg(inode_flags)];
   return name === undefined ? [bytes('data')] : [arg(fsxattr)];
 };
 const commandOf = (args: Uint8Array): number =>
@@ -108,9 +95,9 @@ export const ioctl = op({
       case IOCTL.FS_IOC_GETFLAGS:
       case IOCTL.FS_IOC32_GETFLAGS:
         checkSize(out_size, 4, 8);
-        checkRoom(call, flags_data.size);
+        checkRoom(call, inode_flags.size);
         putResult(call);
-        call.writer.struct(flags_data, (out) => {
+        call.writer.struct(inode_flags, (out) => {
           out.flags = inode.flags;
         });
         return;
@@ -118,7 +105,7 @@ export const ioctl = op({
       case IOCTL.FS_IOC32_SETFLAGS:
         checkSize(in_size, 4, 8);
         checkRoom(call, 0);
-        setFlags(call, inode, call.arg(flags_data).flags);
+        setFlags(call, inode, call.arg(inode_flags).flags);
         putResult(call);
         return;
       case IOCTL.FS_IOC_FSGETXATTR:
@@ -146,7 +133,7 @@ export const ioctl = op({
   asked(request) {
     const { fh, cmd, in_size, out_size } = request.struct(fuse_ioctl_in);
     const name = COMMANDS.get(cmd) ?? `command 0x${cmd.toString(16)}, ${in_size} B in, up to ${out_size} B out,`;
-    const flags = request.structs(flags_data)[0]?.flags;
+    const flags = request.structs(inode_flags)[0]?.flags;
     const xflags = request.structs(fsxattr)[0]?.fsx_xflags;
     const what =
       flags !== undefined
@@ -157,7 +144,7 @@ export const ioctl = op({
     return `${name}${what} on fh ${fh}`;
   },
   result(reply) {
-    const flags = reply.structs(flags_data)[0];
+    const flags = reply.structs(inode_flags)[0];
     if (flags) return formatFlags(flags.flags, INODE_FLAGS);
     const xflags = reply.structs(fsxattr)[0];
     return xflags ? formatFlags(xflags.fsx_xflags, FS_XFLAGS) : 'ok';
