@@ -76,7 +76,7 @@ export class LoopLine implements Line {
   check(): void {}
 }
 
-const SLOT = 8192;
+const SLOT = 12_288;
 const SLOTS = 8;
 
 /** Over registers and rings, by a driver that does what Linux's does. */
