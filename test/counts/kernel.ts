@@ -46,6 +46,7 @@ const WEIGHTS = {
   destroy: 1,
   reset: 1,
   'reset-under-way': 2,
+  meanwhile: 30,
   'commit-fails': 10,
   'over-forget': 5,
   'huge-forget': 5,
@@ -55,7 +56,8 @@ const WEIGHTS = {
 } as const;
 type Kind = keyof typeof WEIGHTS;
 
-const FORGETS: ReadonlySet<string> = new Set(['forget', 'forget-part', 'batch-forget', 'shrink']);
+/** Kinds that give something back, so that their counts are what they are. */
+const FORGETS: ReadonlySet<string> = new Set(['forget', 'forget-part', 'batch-forget', 'shrink', 'meanwhile']);
 /** Kinds in which the guest breaks the protocol. */
 export const VIOLATIONS: ReadonlySet<string> = new Set([
   'over-forget',
@@ -244,6 +246,8 @@ export class Kernel {
         return;
       case 'reset-under-way':
         return this.resetUnderWay(a);
+      case 'meanwhile':
+        return this.meanwhile(a, b, c);
       case 'commit-fails': {
         const next = this.store.attempts.length;
         this.store.fate = (commit) => (commit === next ? (a & 1 ? 'full' : 'fail') : 'store');
@@ -258,6 +262,46 @@ export class Kernel {
     this.line.dropNext = true;
   }
 
+  /** Whatever a request ends with. */
+  private async ended(request: Promise<unknown>): Promise<void> {
+    await request.catch((error: unknown) => {
+      if (!(error instanceof Lost || error instanceof PosixError)) throw error;
+    });
+  }
+
+  /** READs and a WRITE wait for chunks while their file is unlinked, closed and forgotten, or the device is reset. */
+  private async meanwhile(a: number, b: number, c: number): Promise<void> {
+    const { client, store, line } = this;
+    line.dropNext = false;
+    const file = this.files[a % this.files.length];
+    if (!file) return;
+    const { nodeid, fh } = file;
+    let go = (): void => {};
+    store.chunkGate = new Promise((resolve) => {
+      go = resolve;
+    });
+    const waiting = [
+      this.ended(client.read(nodeid, fh, b * 100, 6000)),
+      this.ended(client.write(nodeid, fh, 100 + c * 100, new Uint8Array(50).fill(2))),
+      this.ended(client.read(nodeid, fh, c * 300, 6000)),
+    ];
+    for (const name of NAMES) if (c & 1) await this.ended(client.unlink(this.dir(b), name));
+    const same = this.files.filter((other) => other.nodeid === nodeid);
+    if (c & 2) {
+      this.files = this.files.filter((other) => other.nodeid !== nodeid);
+      for (const other of same) await client.release(other.nodeid, other.fh);
+      if (c & 4) await client.forget(nodeid);
+    }
+    if (c > 240) {
+      line.reset();
+      this.over();
+    }
+    store.chunkGate = undefined;
+    go();
+    await Promise.all(waiting);
+    if (c > 240) await client.init();
+  }
+
   /** A request waits for a commit when the device is reset; the commit ends afterwards. */
   private async resetUnderWay(a: number): Promise<void> {
     let go = (): void => {};
@@ -269,13 +313,7 @@ export class Kernel {
       if (!(error instanceof PosixError)) throw error;
     });
     const pending = file ? this.client.fsync(file.nodeid, file.fh) : this.client.syncfs();
-    const ended = pending.then(
-      () => 'answered',
-      (error: unknown) => {
-        if (error instanceof Lost || error instanceof PosixError) return 'lost';
-        throw error;
-      },
-    );
+    const ended = this.ended(pending);
     this.line.reset();
     this.store.commitGate = undefined;
     go();
