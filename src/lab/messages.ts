@@ -116,6 +116,14 @@ export interface Counters {
   pending: number;
 }
 
+/** What guest and server agreed in INIT. */
+export interface Agreed {
+  /** '7.41' */
+  protocol: string;
+  /** Names of the flags, without FUSE_. */
+  flags: string[];
+}
+
 export interface ProcessName {
   pid: number;
   /** comm, a string of bytes. */
@@ -148,5 +156,7 @@ export type FromWorker =
   /** What a script printed, and its status as a shell has it; undefined: the guest went away before it ended. */
   | { type: 'ran'; id: number; status: number | undefined; stdout: Uint8Array; stderr: Uint8Array }
   | { type: 'counters'; counters: Counters }
+  /** A guest has mounted: INIT was answered. */
+  | { type: 'agreed'; agreed: Agreed }
   /** Once, before anything else: what the times in the log count from, in ms since 1970. */
   | { type: 'hello'; timeOrigin: number };

@@ -3,6 +3,7 @@ import { IndexedDbStore } from '../fs/store/indexeddb-store.ts';
 import { lockTree, type TreeLock } from '../fs/store/tree-lock.ts';
 import { Tree } from '../fs/tree/tree.ts';
 import { GuestGone } from './agent.ts';
+import { agreed } from './agreed.ts';
 import { CommitNews, explainFailure, LabFailure, settled } from './failures.ts';
 import { Lab } from './lab.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
@@ -42,6 +43,7 @@ class Running {
     lab.serial.on((bytes) => outbox.addSerial(bytes));
     lab.processes.on((name) => outbox.addName(name));
     lab.commands.on((command) => outbox.addCommand(command));
+    lab.sessions.on(() => post({ type: 'agreed', agreed: agreed(lab.server.session.negotiated) }));
     lab.failures.on((failure) => post({ type: 'failed', ...failure }));
     lab.stages.on((change) => {
       outbox.flush();

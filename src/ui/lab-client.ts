@@ -1,6 +1,6 @@
 // The page's end of the lab: starts and restarts the worker, and turns what it says into signals.
 import { signal } from '@preact/signals';
-import type { Counters, FromWorker, LabOptions, Stage, ToWorker } from '../lab/messages.ts';
+import type { Agreed, Counters, FromWorker, LabOptions, Stage, ToWorker } from '../lab/messages.ts';
 import { type Failure, isPassing } from './failures.ts';
 import { type FileProgress, type GuestImage, ImageLoader, LoadError } from './image-loader.ts';
 import { LogModel } from './log-model.ts';
@@ -54,6 +54,8 @@ export class Lab {
   /** Whether it got as far as its shell. */
   readonly wasReady = signal(false);
   readonly counters = signal<Counters>(NO_COUNTERS);
+  /** What the guest's last mount agreed. */
+  readonly agreed = signal<Agreed | undefined>(undefined);
   readonly persistence = signal<Persistence>({ persisted: undefined, asked: 'no' });
   readonly log = new LogModel((ordinal) => this.post({ type: 'log-ack', seq: ordinal }));
   private readonly loader: ImageLoader;
@@ -89,6 +91,7 @@ export class Lab {
     this.screens?.clear();
     this.stage.value = 'loading';
     this.counters.value = NO_COUNTERS;
+    this.agreed.value = undefined;
     this.log.restart();
     await this.end();
     if (turn !== this.starts) return;
@@ -206,6 +209,9 @@ export class Lab {
         break;
       case 'counters':
         this.counters.value = message.counters;
+        break;
+      case 'agreed':
+        this.agreed.value = message.agreed;
         break;
     }
   }

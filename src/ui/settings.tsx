@@ -1,7 +1,7 @@
 // The options of the lab, in a popover: applying them loads the page anew with them in its address.
-import type { CacheMode, LabOptions } from '../lab/messages.ts';
+import type { CacheMode, LabOptions, Like } from '../lab/messages.ts';
 import { Icon } from './icons.tsx';
-import { CACHE_MODES, MEMORY, optionsQuery } from './options.ts';
+import { CACHE_MODES, LIKES, MEMORY, optionsQuery } from './options.ts';
 import { setTheme, THEMES, type Theme, theme } from './theme.ts';
 
 const CACHE_WORDS: Readonly<Record<CacheMode, string>> = {
@@ -9,6 +9,10 @@ const CACHE_WORDS: Readonly<Record<CacheMode, string>> = {
   metadata: 'metadata: names and attributes are kept, bytes are not',
   auto: 'auto: believe names and attributes for a second',
   always: 'always: nobody else changes this tree',
+};
+
+const LIKE_WORDS: Readonly<Record<Like, string>> = {
+  virtiofsd: "as QEMU's virtiofsd does, protocol 7.36",
 };
 
 const THEME_WORDS: Readonly<Record<Theme, string>> = { system: 'As the system', light: 'Light', dark: 'Dark' };
@@ -20,6 +24,8 @@ function apply(form: HTMLFormElement, options: LabOptions): void {
     ...options,
     cache: text('cache') as CacheMode,
     writeback: data.has('writeback'),
+    locks: data.has('locks'),
+    like: LIKES.find((name) => name === text('like')),
     memory: Number(text('memory')),
     tree: text('tree'),
   };
@@ -64,6 +70,21 @@ export function Settings({ options }: { options: LabOptions }) {
           <label class="check">
             <input type="checkbox" name="writeback" defaultChecked={options.writeback} />
             Writeback: the guest keeps what is written and sends it later
+          </label>
+          <label class="check">
+            <input type="checkbox" name="locks" defaultChecked={options.locks} />
+            Locks: the server keeps file locks, in place of the guest
+          </label>
+          <label>
+            Requests are answered
+            <select name="like" value={options.like ?? ''}>
+              <option value="">in our own way, protocol 7.41</option>
+              {LIKES.map((name) => (
+                <option key={name} value={name}>
+                  {LIKE_WORDS[name]}
+                </option>
+              ))}
+            </select>
           </label>
           <div class="row">
             <label>

@@ -69,7 +69,9 @@ function Keep({ lab }: { lab: Lab }) {
 
 export function StatusLine({ lab }: { lab: Lab }) {
   const { requests, requestsPerSecond, cachedInodes, bytesStored, dirtyBytes } = lab.counters.value;
-  const { cache, writeback, tree } = lab.options;
+  const { cache, writeback, locks, like, tree } = lab.options;
+  const policy = [`cache=${cache}`, writeback && 'writeback', locks && 'locks', like && `like ${like}`].filter(Boolean);
+  const agreed = lab.agreed.value;
   return (
     <footer class="status">
       <State lab={lab} />
@@ -101,9 +103,13 @@ export function StatusLine({ lab }: { lab: Lab }) {
       <span class="space" />
       <Keep lab={lab} />
       <span class="mount" title="Cache policy of the mount, and the tree that is mounted">
-        cache={cache}
-        {writeback ? ', writeback' : ''} · tree {tree}
+        {policy.join(', ')} · tree {tree}
       </span>
+      {agreed && (
+        <span class="mount" title={`What guest and server agreed: ${agreed.flags.join(', ')}`}>
+          FUSE {agreed.protocol}
+        </span>
+      )}
     </footer>
   );
 }

@@ -1,0 +1,23 @@
+// Settings of the mount: chosen in the page, kept in its address, agreed with the guest.
+import { expect, test } from './lab-test.ts';
+
+test("the mount can be answered as QEMU's virtiofsd does, with locks in the server", async ({ lab, site }) => {
+  await lab.open(site);
+  const { page } = lab;
+  const agreed = page.locator('.status').getByText(/^FUSE 7\./);
+  await expect(agreed).toHaveText('FUSE 7.41');
+  await expect(agreed).toHaveAttribute('title', /POSIX_ACL/);
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await page.getByLabel('Cache policy').selectOption('always');
+  await page.getByLabel('Locks').check();
+  await page.getByLabel('Requests are answered').selectOption('virtiofsd');
+  await page.getByRole('button', { name: 'Apply and reload' }).click();
+  await page.waitForURL(/like=virtiofsd/);
+  await lab.waitForStage('ready');
+  await expect(page.locator('.status')).toContainText('cache=always, locks, like virtiofsd');
+  await expect(agreed).toHaveText('FUSE 7.36');
+  await expect(agreed).toHaveAttribute('title', /POSIX_LOCKS.*DO_READDIRPLUS/);
+  await expect(agreed).not.toHaveAttribute('title', /POSIX_ACL/);
+  // The guest's own kernel sends what stock Linux sends.
+  expect(await lab.run('cat /sys/module/fuse/parameters/fewer_requests; echo a > f; cat f')).toBe('N\na');
+});
