@@ -1,9 +1,11 @@
 // Hostile requests: random bytes, and sound requests with random damage. FUZZ_CASES sets their number.
 import { expect, test, vi } from 'vitest';
+import { expectUnheld } from '../../../test/counts/balance.ts';
 import { LoopExchange } from '../../../test/fuse-client.ts';
 import { serve } from '../../../test/served-tree.ts';
 import type { Struct } from '../../base/struct.ts';
 import { FUSE_OPCODE } from './abi.ts';
+import type { NodeidOptions } from './nodeid-table.ts';
 import type { Layout } from './op.ts';
 import { OPS } from './ops/index.ts';
 
@@ -77,46 +79,58 @@ function request(next: (below: number) => number): Uint8Array {
   return bytes.subarray(0, at);
 }
 
-test(`§5.19 ${CASES} hostile requests: one reply each or none, exact, in bounds, and no bug (seed ${SEED})`, async () => {
-  const next = random(SEED);
-  const bugs: unknown[] = [];
-  vi.spyOn(console, 'error').mockImplementation((...args) => {
-    bugs.push(args);
-  });
-  const served = await serve();
-  const waiting = new Set<LoopExchange>();
-  const cuts = (): number[] => Array.from({ length: next(5) }, () => next(60));
-  const check = (exchange: LoopExchange, capacity: number): void => {
-    expect(exchange.completions).toBe(1);
-    const { length, bytes } = exchange.used!;
-    if (length > 0) {
-      const view = new DataView(bytes.buffer);
-      const error = view.getInt32(4, true);
-      if (view.getUint32(0, true) !== length || length > capacity || error > 0 || error < -511) {
-        throw new Error(`len ${view.getUint32(0, true)}, used ${length} of ${capacity}, error ${error}`);
+const NODEIDS: [string, NodeidOptions, number][] = [
+  ['stable nodeids', {}, CASES],
+  ['a table that pins', { mode: 'never' }, CASES / 10],
+  ['a table of handles, some of which fail', { mode: 'prefer', failure: { when: 'once', at: 2 } }, CASES / 10],
+  ['a table of handles that are a must', { mode: 'mandatory', failure: { when: 'once', at: 3 } }, CASES / 10],
+];
+
+test.each(NODEIDS)(
+  `§5.19 with %s, hostile requests: one reply each or none, exact, in bounds, and no bug (seed ${SEED})`,
+  async (_, nodeids, cases) => {
+    const next = random(SEED);
+    const bugs: unknown[] = [];
+    vi.spyOn(console, 'error').mockImplementation((...args) => {
+      bugs.push(args);
+    });
+    const served = await serve({ nodeids, treeOptions: { reuseInodeNumbers: true } });
+    const waiting = new Set<LoopExchange>();
+    const cuts = (): number[] => Array.from({ length: next(5) }, () => next(60));
+    const check = (exchange: LoopExchange, capacity: number): void => {
+      expect(exchange.completions).toBe(1);
+      const { length, bytes } = exchange.used!;
+      if (length > 0) {
+        const view = new DataView(bytes.buffer);
+        const error = view.getInt32(4, true);
+        if (view.getUint32(0, true) !== length || length > capacity || error > 0 || error < -511) {
+          throw new Error(`len ${view.getUint32(0, true)}, used ${length} of ${capacity}, error ${error}`);
+        }
+        if (error !== 0 && length !== 16) throw new Error('an error with a body');
       }
-      if (error !== 0 && length !== 16) throw new Error('an error with a body');
-    }
-  };
-  for (let i = 0; i < CASES; i++) {
-    const capacity = [0, 8, 16, 17, 24, 80, 120, 160, 4112][next(9)] as number;
-    const exchange = new LoopExchange(request(next), capacity, next(2), [cuts(), cuts()], next(20) > 0);
-    served.server.handle(exchange);
-    if (exchange.completions === 0) waiting.add(exchange);
-    else check(exchange, capacity);
-    if (waiting.size > 0 && next(10) === 0) {
-      for (const late of waiting) {
-        await late.wait();
-        check(late, late.writer.spans.total);
-        waiting.delete(late);
+    };
+    for (let i = 0; i < cases; i++) {
+      const capacity = [0, 8, 16, 17, 24, 80, 120, 160, 4112][next(9)] as number;
+      const exchange = new LoopExchange(request(next), capacity, next(2), [cuts(), cuts()], next(20) > 0);
+      served.server.handle(exchange);
+      if (exchange.completions === 0) waiting.add(exchange);
+      else check(exchange, capacity);
+      if (waiting.size > 0 && next(10) === 0) {
+        for (const late of waiting) {
+          await late.wait();
+          check(late, late.writer.spans.total);
+          waiting.delete(late);
+        }
       }
+      if (!served.server.session.open && next(3) === 0) await served.client.init();
+      served.answers.length = 0;
     }
-    if (!served.server.session.open && next(3) === 0) await served.client.init();
-    served.answers.length = 0;
-  }
-  for (const late of waiting) await late.wait();
-  expect(bugs).toEqual([]);
-  await served.client.init();
-  expect([...served.server.session.lookups()].map(({ nodeid, nlookup }) => [nodeid, nlookup])).toEqual([[1, 1]]);
-  vi.restoreAllMocks();
-}, 600_000);
+    for (const late of waiting) await late.wait();
+    expect(bugs).toEqual([]);
+    await served.client.init();
+    expect([...served.server.session.lookups()].map(({ nodeid, nlookup }) => [nodeid, nlookup])).toEqual([[1, 1]]);
+    expectUnheld(served.tree);
+    vi.restoreAllMocks();
+  },
+  600_000,
+);
