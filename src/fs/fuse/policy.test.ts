@@ -56,6 +56,36 @@ describe('negotiation', () => {
     expect(flags2 & FUSE_INIT_FLAGS2.FUSE_DIRECT_IO_ALLOW_MMAP).not.toBe(0);
   });
 
+  test.each(['never', 'metadata', 'auto', 'always'] as const)(
+    'locks are taken where the policy has them: %s',
+    (cache) => {
+      const both = FUSE_INIT_FLAGS.FUSE_POSIX_LOCKS | FUSE_INIT_FLAGS.FUSE_FLOCK_LOCKS;
+      for (const locks of [false, true]) {
+        const policy = policyOf({ cache, locks });
+        expect(negotiate(41, 0, LINUX_FLAGS, LINUX_FLAGS2, policy).flags & both).toBe(locks ? both : 0);
+        // FLUSH tells of each close that ends a lock.
+        if (locks) expect(policy.fileFlags & NOFLUSH).toBe(0);
+      }
+    },
+  );
+
+  test('5.10 ACLs are agreed with the umask and SETXATTR_EXT, or not at all', () => {
+    const { FUSE_POSIX_ACL, FUSE_DONT_MASK, FUSE_SETXATTR_EXT } = FUSE_INIT_FLAGS;
+    const acl = FUSE_POSIX_ACL | FUSE_DONT_MASK;
+    const agreed = (flags: number): number => negotiate(41, 0, flags, 0, policyOf({ cache: 'auto' })).flags & acl;
+    expect(agreed(LINUX_FLAGS)).toBe(acl);
+    for (const missing of [FUSE_POSIX_ACL, FUSE_DONT_MASK, FUSE_SETXATTR_EXT]) {
+      expect(agreed(LINUX_FLAGS & ~missing)).toBe(0);
+    }
+  });
+
+  test('labels are agreed where the policy has them', () => {
+    const agreed = (labels: boolean): number =>
+      negotiate(41, 0, LINUX_FLAGS, LINUX_FLAGS2, policyOf({ cache: 'auto', labels })).flags2;
+    expect(agreed(false) & FUSE_INIT_FLAGS2.FUSE_SECURITY_CTX).toBe(0);
+    expect(agreed(true) & FUSE_INIT_FLAGS2.FUSE_SECURITY_CTX).not.toBe(0);
+  });
+
   test('flags2 means nothing without FUSE_INIT_EXT', () => {
     const flags = LINUX_FLAGS & ~FUSE_INIT_FLAGS.FUSE_INIT_EXT;
     expect(negotiate(41, 0, flags, LINUX_FLAGS2, policyOf({ cache: 'never' })).flags2).toBe(0);
