@@ -497,7 +497,7 @@ export class FuseClient {
 
   /** TMPFILE as Linux sends it, with the name "/". */
   tmpfile(dir: number, mode = 0o100600, flags = 0o20200002): Promise<Entry & { fh: number; openFlags: number }> {
-    return this.made(OP.FUSE_TMPFILE, dir, pack(abi.fuse_create_in, { flags, mode }), '/');
+    return this.made(OP.FUSE_TMPFILE, dir, pack(abi.fuse_create_in, { flags, mode, umask: this.umask }), '/');
   }
 
   // --- what Linux never sends over virtio

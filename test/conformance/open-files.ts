@@ -2,13 +2,11 @@
 // requests that it sends.
 import { PosixError } from '../../src/base/errno.ts';
 import { bytesToString, stringToBytes } from '../../src/base/iov.ts';
-import type { Struct } from '../../src/base/struct.ts';
 import * as abi from '../../src/fs/fuse/abi.ts';
-import { cstring, join, type ListedEntry, pack } from '../fuse-client.ts';
+import type { ListedEntry } from '../fuse-client.ts';
 import { flagsOf } from './flags.ts';
 import { EXEC, isDir, isFile, isLink, type Node, READ, S_IFMT, S_IFREG, type Walker, WRITE } from './walk.ts';
 
-const { FUSE_OPCODE: OP } = abi;
 const MAX_IO = 128 * 1024;
 /** Largest file of a 32-bit Linux, bytes (MAX_LFS_FILESIZE). */
 const SIZE_MAX = 2 ** 44 - 1;
@@ -22,6 +20,8 @@ const O = Object.fromEntries(
 >;
 const ACCMODE = 3;
 const S_IFIFO = 0o010000;
+/** Type of the extension in which a group is told (include/uapi/linux/fuse.h). */
+const FUSE_EXT_GROUPS = 32;
 
 interface OpenFile {
   readonly nodeid: number;
@@ -35,7 +35,9 @@ interface OpenFile {
 export class OpenFiles {
   private readonly walker: Walker;
   private readonly files = new Map<string, OpenFile>();
-  umask = 0;
+  /** Whether the server applies the umask (FUSE_DONT_MASK), and is told of a group (FUSE_CREATE_SUPP_GROUP). */
+  dontMask = false;
+  suppGroups = false;
   /** nodeids of files without a name that may get one (I_LINKABLE). */
   readonly linkable = new Set<number>();
 
@@ -130,15 +132,32 @@ export class OpenFiles {
   private async create(dir: Node, name: string, flags: number, mode: number): Promise<OpenFile> {
     this.walker.mayCreate(dir);
     const bits = this.newMode(dir, mode);
-    const { nodeid, fh } = await this.client.create(dir.nodeid, name, S_IFREG | bits, flags);
+    const { nodeid, fh } = await this.making(dir, () => this.client.create(dir.nodeid, name, S_IFREG | bits, flags));
     return { nodeid, fh, directory: false, flags, position: 0 };
   }
 
   /** vfs_prepare_mode() */
   newMode(dir: Node, mode: number): number {
-    const locked = (mode & 0o2010) === 0o2010 && (dir.attr.mode & 0o2000) !== 0;
-    const keeps = !locked || this.walker.capable || this.walker.inGroup(dir.attr.gid);
-    return (keeps ? mode : mode & ~0o2000) & ~this.umask & 0o7777;
+    const program = (mode & 0o2010) === 0o2010 && (dir.attr.mode & 0o2000) !== 0;
+    const keeps = !program || this.walker.capable || this.walker.inGroup(dir.attr.gid);
+    return this.masked(keeps ? mode & 0o7777 : mode & 0o5777);
+  }
+
+  masked(mode: number): number {
+    return this.dontMask ? mode : mode & ~this.client.umask;
+  }
+
+  /** A request that makes an inode in `dir`, with the one group that Linux tells (get_create_supp_group()). */
+  async making<T>({ attr }: Node, request: () => Promise<T>): Promise<T> {
+    const { client, walker } = this;
+    if (!this.suppGroups || attr.gid === walker.caller.gid || !walker.inGroup(attr.gid)) return request();
+    const before = client.extensions;
+    client.extensions = new Uint8Array(Uint32Array.of(16, FUSE_EXT_GROUPS, 1, attr.gid).buffer);
+    try {
+      return await request();
+    } finally {
+      client.extensions = before;
+    }
   }
 
   private async tmpfile(path: string, flags: number, mode: number): Promise<OpenFile> {
@@ -146,15 +165,10 @@ export class OpenFiles {
     const dir = await this.walker.find(path);
     if (!isDir(dir)) throw new PosixError('ENOTDIR');
     this.walker.permit(dir, WRITE | EXEC);
-    const values = { flags, mode: S_IFREG | this.newMode(dir, mode) };
-    const body = join(pack(abi.fuse_create_in as Struct<object>, values), cstring('/'));
-    const { size } = abi.fuse_entry_out;
-    const reply = await this.client.request(OP.FUSE_TMPFILE, dir.nodeid, body, size + abi.fuse_open_out.size);
-    const at = (offset: number) => new DataView(reply.buffer, reply.byteOffset + offset);
-    const { nodeid } = new abi.fuse_entry_out(at(0));
-    this.client.counts.set(nodeid, (this.client.counts.get(nodeid) ?? 0) + 1);
+    const bits = S_IFREG | this.newMode(dir, mode);
+    const { nodeid, fh } = await this.making(dir, () => this.client.tmpfile(dir.nodeid, bits, flags));
     if (!(flags & O.EXCL)) this.linkable.add(nodeid);
-    return { nodeid, fh: new abi.fuse_open_out(at(size)).fh, directory: false, flags, position: 0 };
+    return { nodeid, fh, directory: false, flags, position: 0 };
   }
 
   async close(fd: string): Promise<void> {
@@ -227,10 +241,7 @@ export class OpenFiles {
       if (at < 0 || at > SIZE_MAX) throw new PosixError('EINVAL');
     } else {
       if (offset < 0) throw new PosixError('ENXIO');
-      const { fh } = file;
-      const body = pack(abi.fuse_lseek_in as Struct<object>, { fh, offset, whence });
-      const reply = await this.client.request(OP.FUSE_LSEEK, file.nodeid, body, abi.fuse_lseek_out.size);
-      at = new abi.fuse_lseek_out(new DataView(reply.buffer, reply.byteOffset)).offset;
+      at = await this.client.lseek(file.nodeid, file.fh, offset, whence);
     }
     this.get(fd).position = at;
     return at;
@@ -259,8 +270,7 @@ export class OpenFiles {
     if (!known) throw new PosixError('EOPNOTSUPP');
     const { nodeid, fh } = this.writable(fd);
     if (offset + length > SIZE_MAX) throw new PosixError('EFBIG');
-    const body = pack(abi.fuse_fallocate_in as Struct<object>, { fh, offset, length, mode });
-    await this.client.request(OP.FUSE_FALLOCATE, nodeid, body, 0);
+    await this.client.fallocate(nodeid, fh, mode, offset, length);
   }
 
   /** generic_copy_file_checks(), then COPY_FILE_RANGE. */
@@ -277,10 +287,7 @@ export class OpenFiles {
     const overlap = source.nodeid === target.nodeid && toAt + len > at && toAt < at + len;
     if (overlap) throw new PosixError('EINVAL');
     if (len === 0) return 0;
-    const values = { fh_in: source.fh, off_in: at, nodeid_out: target.nodeid, fh_out: target.fh, off_out: toAt, len };
-    const body = pack(abi.fuse_copy_file_range_in as Struct<object>, values);
-    const reply = await this.client.request(OP.FUSE_COPY_FILE_RANGE, source.nodeid, body, abi.fuse_write_out.size);
-    return new abi.fuse_write_out(new DataView(reply.buffer, reply.byteOffset)).size;
+    return this.client.copyFileRange([source.nodeid, source.fh, at], [target.nodeid, target.fh, toAt], len);
   }
 
   async fsync(fd: string): Promise<void> {

@@ -3,7 +3,7 @@
 import { errnoName, PosixError } from '../../src/base/errno.ts';
 import { bytesToString, stringToBytes } from '../../src/base/iov.ts';
 import { FATTR, FUSE_INIT_FLAGS, FUSE_INIT_FLAGS2 } from '../../src/fs/fuse/abi.ts';
-import { type FuseClient, LINUX_FLAGS, LINUX_FLAGS2 } from '../fuse-client.ts';
+import type { FuseClient } from '../fuse-client.ts';
 import { decode, encode } from './bytes.ts';
 import type { Step } from './calls.ts';
 import { flagsOf, numberOf } from './flags.ts';
@@ -69,17 +69,17 @@ export class Vfs {
     this.files = new OpenFiles(this.walker);
   }
 
-  /** INIT of a kernel without ACLs and without groups in requests: it applies umask and set-group-ID bits itself. */
+  /** INIT, with all that Linux offers. */
   async mount(): Promise<void> {
-    const { FUSE_DONT_MASK, FUSE_POSIX_ACL } = FUSE_INIT_FLAGS;
-    const flags = (LINUX_FLAGS & ~(FUSE_DONT_MASK | FUSE_POSIX_ACL)) >>> 0;
-    await this.client.init({ flags, flags2: LINUX_FLAGS2 & ~FUSE_INIT_FLAGS2.FUSE_CREATE_SUPP_GROUP });
+    const { flags, flags2 } = await this.client.init();
+    this.files.dontMask = (flags & FUSE_INIT_FLAGS.FUSE_DONT_MASK) !== 0;
+    this.files.suppGroups = (flags2 & FUSE_INIT_FLAGS2.FUSE_CREATE_SUPP_GROUP) !== 0;
   }
 
   /** Makes the calls of one behaviour in a new directory, and gives what each of them gave. */
   async behaviour(directory: string, steps: readonly Step[]): Promise<string[]> {
     this.become({ uid: 0, gid: 0, groups: [] });
-    this.files.umask = 0;
+    this.client.umask = 0;
     this.files.linkable.clear();
     this.walker.cwd = (await this.client.mkdir(1, directory, 0o755)).nodeid;
     const results: string[] = [];
@@ -132,13 +132,14 @@ export class Vfs {
     const type = mode & S_IFMT || S_IFREG;
     const device = type === S_IFCHR || type === S_IFBLK;
     if (device && (type === S_IFBLK || rdev !== 0) && !this.walker.capable) throw new PosixError('EPERM');
-    await this.client.mknod(dir.nodeid, name, type | this.files.newMode(dir, mode & 0o7777), device ? rdev : 0);
+    const bits = type | this.files.newMode(dir, mode);
+    await this.files.making(dir, () => this.client.mknod(dir.nodeid, name, bits, device ? rdev : 0));
   }
 
   private async mkdir(path: string, mode: number): Promise<void> {
     const { dir, name } = await this.walker.vacant(path, true);
     this.walker.mayCreate(dir);
-    await this.client.mkdir(dir.nodeid, name, mode & 0o1777 & ~this.files.umask);
+    await this.files.making(dir, () => this.client.mkdir(dir.nodeid, name, this.files.masked(mode & 0o1777)));
   }
 
   private async symlink(target: string, path: string): Promise<void> {
@@ -146,7 +147,7 @@ export class Vfs {
     if (target.length >= PATH_MAX) throw new PosixError('ENAMETOOLONG');
     const { dir, name } = await this.walker.vacant(path, false);
     this.walker.mayCreate(dir);
-    await this.client.symlink(dir.nodeid, name, target);
+    await this.files.making(dir, () => this.client.symlink(dir.nodeid, name, target));
   }
 
   private async link(node: Node, path: string): Promise<void> {
@@ -287,7 +288,7 @@ export class Vfs {
   private readonly calls: Readonly<Record<string, Call>> = {
     as: async (uid, gid, ...groups) => this.become({ uid: Number(uid), gid: Number(gid), groups: groups.map(Number) }),
     umask: async (mask) => {
-      this.files.umask = numberOf(mask!);
+      this.client.umask = numberOf(mask!);
     },
     tick: async () => this.tick(),
     chdir: async (path) => {
