@@ -18,7 +18,10 @@ const COMMAND_AT = 12;
 /** FUSE_IOCTL_COMPAT tells of a 32-bit caller on a 64-bit kernel: what these commands carry is the same for both. */
 const { FUSE_IOCTL_COMPAT, FUSE_IOCTL_UNRESTRICTED, FUSE_IOCTL_32BIT, FUSE_IOCTL_DIR, FUSE_IOCTL_COMPAT_X32 } =
   FUSE_IOCTL_FLAGS;
-/** FUSE_IOCTL_RETRY is not among them: only a reply has it, and no reply of ours, because the sizes are known. */
+/**
+ * FUSE_IOCTL_UNRESTRICTED, which only CUSE sets, is served like the others as long as the sizes are given.
+ * FUSE_IOCTL_RETRY is not among them: only a reply has it, and none of ours, because what a command carries is known.
+ */
 const REQUEST_FLAGS =
   FUSE_IOCTL_COMPAT | FUSE_IOCTL_UNRESTRICTED | FUSE_IOCTL_32BIT | FUSE_IOCTL_DIR | FUSE_IOCTL_COMPAT_X32;
 
