@@ -43,6 +43,33 @@ describe('ACCESS', () => {
     expect(await errnoOf(client.access(nodeid, X))).toBe('ok');
   });
 
+  test('5.10 by its ACL, where it has one', async () => {
+    const { client } = await serve();
+    client.who = { uid: 10, gid: 20, pid: 1 };
+    const { nodeid } = await client.mknod(1, 'f', 0o100600);
+    // user::rw-, user:11:rw-, group::---, mask::r--, other::---
+    const acl = [
+      [1, 6, -1],
+      [2, 6, 11],
+      [4, 0, -1],
+      [16, 4, -1],
+      [32, 0, -1],
+    ] as const;
+    const value = new DataView(new ArrayBuffer(4 + 8 * acl.length));
+    value.setUint32(0, 2, true);
+    for (const [i, [tag, perm, id]] of acl.entries()) {
+      value.setUint16(4 + 8 * i, tag, true);
+      value.setUint16(6 + 8 * i, perm, true);
+      value.setInt32(8 + 8 * i, id, true);
+    }
+    await client.setxattr(nodeid, 'system.posix_acl_access', new Uint8Array(value.buffer));
+    client.who = { uid: 11, gid: 21, pid: 1 };
+    expect(await errnoOf(client.access(nodeid, R))).toBe('ok');
+    expect(await errnoOf(client.access(nodeid, W))).toBe('EACCES');
+    client.who = { uid: 12, gid: 20, pid: 1 };
+    expect(await errnoOf(client.access(nodeid, R))).toBe('EACCES');
+  });
+
   test('5.13 what is immutable is not writable; 5.19 a mask and a nodeid that mean nothing', async () => {
     const { client } = await serve();
     const { nodeid, fh } = await client.create(1, 'f');

@@ -2,6 +2,7 @@
 import { PosixError } from '../../../base/errno.ts';
 import { formatFlags } from '../../../base/flags.ts';
 import type { Inode } from '../../tree/inode.ts';
+import { permits } from '../../tree/inode-acl.ts';
 import { S_IFDIR, S_IFMT } from '../../tree/mode.ts';
 import { isImmutable } from '../../tree/protect.ts';
 import { FUSE_OPCODE, fuse_access_in } from '../abi.ts';
@@ -13,13 +14,10 @@ const ALL = R_OK | W_OK | X_OK;
 const ANY_EXECUTE = 0o111;
 
 /** As fs/namei.c generic_permission; of the caller's groups the request tells one. */
-function allowed(inode: Inode, uid: number, gid: number): number {
-  if (uid === 0) {
-    const executable = (inode.mode & S_IFMT) === S_IFDIR || (inode.mode & ANY_EXECUTE) !== 0;
-    return R_OK | W_OK | (executable ? X_OK : 0);
-  }
-  if (uid === inode.uid) return (inode.mode >> 6) & ALL;
-  return (gid === inode.gid ? inode.mode >> 3 : inode.mode) & ALL;
+function allowed(inode: Inode, uid: number, gid: number, mask: number): boolean {
+  if (uid !== 0) return permits(inode, uid, [gid], mask);
+  const executable = (inode.mode & S_IFMT) === S_IFDIR || (inode.mode & ANY_EXECUTE) !== 0;
+  return executable || (mask & X_OK) === 0;
 }
 
 export const access = op({
@@ -33,7 +31,7 @@ export const access = op({
     const inode = call.self();
     if (mask & ~ALL) throw new PosixError('EINVAL', 'mask');
     if (mask & W_OK && isImmutable(inode)) throw new PosixError('EPERM', 'immutable');
-    if (mask & ~allowed(inode, call.uid, call.gid)) throw new PosixError('EACCES');
+    if (!allowed(inode, call.uid, call.gid, mask)) throw new PosixError('EACCES');
   },
   asked(request) {
     const { mask } = request.struct(fuse_access_in);
