@@ -37,6 +37,10 @@ const options: LabOptions = {
   writeback: true,
   locks: false,
   like: undefined,
+  handles: undefined,
+  failHandles: undefined,
+  wrong: undefined,
+  reuse: false,
   tree: 't',
 };
 const makeLab = () => new Lab(options, { base: './', wasm: { url: 'w', size: 1 } });
