@@ -23,7 +23,9 @@ export const write = op<number>({
     // With FUSE_WRITE_CACHE the guest picked any open file of the inode, and the offset is where the page lies.
     if (!delayed && (handle.flags & O_ACCMODE) === O_RDONLY) throw new PosixError('EBADF', 'not open for writing');
     if (size > call.reader.remaining) throw new ShortMessage(size, call.reader.remaining);
-    const at = !delayed && flags & O_FLAGS.O_APPEND ? inode.size : call.offset(offset);
+    const asked = call.offset(offset);
+    // An earlier part of one appending write(2) may still wait for its chunk, and the file not have grown by it yet.
+    const at = !delayed && flags & O_FLAGS.O_APPEND ? Math.max(inode.size, asked) : asked;
     if (size === 0) return 0;
     // Of what is append only, a page of the cache that reaches over the end brings no more than what is behind it.
     const known = delayed && isAppendOnly(inode) ? Math.min(Math.max(inode.size - at, 0), size - 1) : 0;
