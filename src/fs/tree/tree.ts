@@ -10,7 +10,7 @@ import { allocatedBytes, FileData, type Source } from './file-data.ts';
 import { seek } from './holes.ts';
 import type { Inode } from './inode.ts';
 import { followMode, isAclName, setAcl } from './inode-acl.ts';
-import { GENERATION_END, InodeTable, ROOT_INO } from './inode-table.ts';
+import { InodeTable, ROOT_INO } from './inode-table.ts';
 import { loadInodes } from './load.ts';
 import { LockTable } from './locks.ts';
 import { encodeMetadata } from './metadata.ts';
@@ -28,68 +28,17 @@ import {
 import { type Made, Namespace, type Owner } from './namespace.ts';
 import { Paths } from './paths.ts';
 import { checkAllocate, checkPinned, checkSetattr, checkWrite, SETTABLE_FLAGS } from './protect.ts';
-import { PAGE_SIZE } from './records.ts';
-import { checkSchema, SCHEMA, type Store, type StoreError, type Superblock, type TreeImage } from './store.ts';
+import { checkSchema, type Store, type Superblock, type TreeImage } from './store.ts';
+import { BLOCK, CHUNK_SIZE, newSuperblock, type StatFs, type TreeCounters, type TreeOptions } from './tree-options.ts';
 import { type CommitSource, WriteBehind } from './write-behind.ts';
 import { getxattr, removexattr, setxattr } from './xattr.ts';
 
-/** Bytes of a chunk in new trees, 15 pages: as measured in Chromium (docs/adr/0008-chunk-size.md). */
-export const CHUNK_SIZE = 60 * 1024;
 const CACHE_LIMIT = 256 * 2 ** 20;
 const DIRTY_LIMIT = 64 * 2 ** 20;
 const EAGER_BYTES = 8 * 2 ** 20;
 const INTERVAL_MS = 200;
-/** What statfs tells the size of blocks in, bytes. */
-const BLOCK = 4096;
 
-export interface TreeOptions {
-  clock?: Clock;
-  /** Bytes of file content that are kept in memory. */
-  cacheLimit?: number;
-  /** Unsaved bytes from which on writers wait; at most half of cacheLimit. */
-  dirtyLimit?: number;
-  /** How long a change waits for others before it is committed, ms. */
-  commitInterval?: number;
-  /** Bytes of a chunk, a multiple of 4096; only for a tree that is made now. */
-  chunkSize?: number;
-  /**
-   * Whether inode numbers that are free are given out again, the lowest first. Otherwise none comes back before all
-   * 2^31 were used; for handles it makes no difference, because a number comes back with another generation.
-   */
-  reuseInodeNumbers?: boolean;
-  /** Random numbers from 0 to below 1. */
-  random?: () => number;
-  /** Told when a commit has failed, and with undefined when one went through again. */
-  onCommitFailure?: (error: StoreError | undefined) => void;
-}
-
-export type { SetAttr };
-
-export interface StatFs {
-  /** Bytes of a block. */
-  bsize: number;
-  blocks: number;
-  bfree: number;
-  bavail: number;
-  files: number;
-  ffree: number;
-  namelen: number;
-}
-
-export interface TreeCounters {
-  inodes: number;
-  /** Bytes allocated in all files. */
-  bytesStored: number;
-  commits: number;
-  /** Commits in a row that failed. */
-  failedCommits: number;
-  /** Changes so far, over the whole life of the tree. */
-  operations: number;
-  chunkHits: number;
-  chunkMisses: number;
-  /** Bytes of file content in memory. */
-  cachedBytes: number;
-}
+export { CHUNK_SIZE, type SetAttr, type StatFs, type TreeCounters, type TreeOptions };
 
 export class Tree {
   readonly root: Inode;
@@ -479,12 +428,4 @@ export class Tree {
       await this.store.close();
     }
   }
-}
-
-function newSuperblock(options: TreeOptions): Superblock {
-  const { chunkSize = CHUNK_SIZE, random = Math.random } = options;
-  if (chunkSize <= 0 || chunkSize % BLOCK !== 0)
-    throw new RangeError(`chunkSize ${chunkSize}: not a multiple of ${BLOCK}`);
-  const generation = 1 + Math.floor(random() * (GENERATION_END - 1));
-  return { schema: SCHEMA, chunkSize, pageSize: PAGE_SIZE, generation, commit: 0, operation: 0 };
 }
