@@ -486,7 +486,7 @@ export class FuseClient {
   }
 
   /** FS_IOC_* and others: the data of the reply. `out_size` is how much of it the caller takes. */
-  async ioctl(nodeid: number, fh: number, cmd: number, values: Values = {}, data = new Uint8Array(0)) {
+  async ioctl(nodeid: number, fh: number, cmd: number, values: Values = {}, data: Uint8Array = new Uint8Array(0)) {
     const { out_size = 0 } = values;
     const body = pack(abi.fuse_ioctl_in, { fh, cmd, in_size: data.length, ...values });
     const { size } = abi.fuse_ioctl_out;
