@@ -72,6 +72,7 @@ export class Runs {
 
   /** How many of start to end - 1 are in the set. */
   within(start: number, end: number): number {
+    if (end <= start) return 0;
     const { bounds } = this;
     let count = 0;
     for (let i = this.position(start) & ~1; i < bounds.length && (bounds[i] as number) < end; i += 2) {
