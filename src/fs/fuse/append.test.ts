@@ -1,7 +1,7 @@
 // Appending WRITEs that are under way at once: the guest splits one large write(2) on an O_APPEND descriptor (direct I/O).
 import { expect, test } from 'vitest';
+import { MemoryStore } from '../../../test/memory-store.ts';
 import { serve } from '../../../test/served-tree.ts';
-import { MemoryStore } from '../store/memory-store.ts';
 import { Tree } from '../tree/tree.ts';
 import { O_FLAGS } from './linux.ts';
 

@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FuseClient, type Lock, loop } from '../../../test/fuse-client.ts';
+import { MemoryStore } from '../../../test/memory-store.ts';
 import { errnoName, PosixError } from '../../base/errno.ts';
-import { MemoryStore } from '../store/memory-store.ts';
 import { F_WRLCK } from '../tree/lock-ranges.ts';
 import { Tree } from '../tree/tree.ts';
 import { policyOf } from './policy.ts';
