@@ -1,6 +1,7 @@
 // The suite over a FUSE client: a server on a tree, a transport to it, and a clock that goes on when it is told to.
 import { afterAll, describe, expect, it } from 'vitest';
 import { bytesToString } from '../../src/base/iov.ts';
+import type { NodeidOptions } from '../../src/fs/fuse/nodeid-table.ts';
 import { policyOf } from '../../src/fs/fuse/policy.ts';
 import { FuseServer } from '../../src/fs/fuse/server.ts';
 import { checkTree } from '../../src/fs/tree/check-tree.ts';
@@ -25,6 +26,7 @@ export interface Way {
   /** How requests get to the server. */
   readonly transport: (server: FuseServer) => Transport;
   readonly tree?: TreeOptions;
+  readonly nodeids?: NodeidOptions;
   /** Whether the last store can be had again: then all that the behaviours left must be in it. */
   readonly durable?: boolean;
 }
@@ -35,10 +37,15 @@ interface Mounted {
   readonly vfs: Vfs;
 }
 
-async function mount({ store, transport, tree: options }: Way): Promise<Mounted> {
+async function mount({ store, transport, tree: options, nodeids }: Way): Promise<Mounted> {
   let s = 1_000_000_000;
   const tree = await Tree.open(store(), { ...options, clock: () => ({ s, ns: 5 }) });
-  const server = new FuseServer({ tree, policy: policyOf({ cache: 'auto' }), now: () => 0 });
+  const server = new FuseServer({
+    tree,
+    policy: policyOf({ cache: 'auto' }),
+    now: () => 0,
+    ...(nodeids && { nodeids }),
+  });
   const vfs = new Vfs(new FuseClient(transport(server)), () => {
     s++;
   });

@@ -4,6 +4,7 @@ import { type Behaviours, type Calls, type FileType, OTHER, TYPES, USER } from '
 const REAL: readonly FileType[] = TYPES.filter((type) => type !== 'symlink');
 /** As FUSE_HANDLE_KILLPRIV_V2 has it in include/uapi/linux/fuse.h. */
 const LOCKING = 'over FUSE, set-group-ID goes only where the group may execute; else it asks for mandatory locks';
+const NOTHING = 'POSIX lets times and set-id bits be where both are -1; FUSE then sends a SETATTR of nothing';
 
 export const attributes: Behaviours = {
   ...Object.fromEntries(
@@ -174,9 +175,22 @@ export const attributes: Behaviours = {
     t.chown('f', USER, USER);
     t.stat('f', 'uid', 'gid', 'ctime');
     t.chown('f', -1, -1);
-    t.stat('f', 'uid', 'gid', 'mode');
+    t.stat('f', 'uid', 'gid', 'mode', 'ctime').instead('uid 1000, gid 1000, mode 100755, ctime same', NOTHING);
     t.as(OTHER, OTHER);
     t.chown('f', -1, -1);
+  },
+  'chown: with nothing to change, and set-id bits': (t) => {
+    for (const who of [USER, OTHER, 0]) {
+      t.root();
+      t.file(`f${who}`, 0o755);
+      t.chown(`f${who}`, USER, USER);
+      t.chmod(`f${who}`, 0o6755);
+      t.as(who, who);
+      const answer = t.chown(`f${who}`, -1, -1);
+      if (who === OTHER) answer.instead('ok', NOTHING);
+      const after = t.stat(`f${who}`, 'mode');
+      if (who !== OTHER) after.instead('mode 106755', NOTHING);
+    }
   },
   'fchown: of an unlinked file': (t) => {
     t.file('f', 0o755);
