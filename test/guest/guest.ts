@@ -39,6 +39,17 @@ export async function expectRootAlone(machine: GuestMachine): Promise<void> {
   }
   expect(lookups(machine)).toEqual(ROOT_ALONE);
   expect(machine.server.session.handles.size).toBe(0);
+  await expectQuietKernel(machine);
+}
+
+/** What Linux says when something is wrong in itself, or with what a FUSE server or a device told it. */
+const COMPLAINTS =
+  /WARNING:|BUG:|Oops|general protection|blocked for more than|fuse: (?!init )|virtio.?fs.*(error|fail|invalid)/i;
+
+/** The kernel's log has no complaint, and is empty afterwards. */
+async function expectQuietKernel(machine: GuestMachine): Promise<void> {
+  const { stdout } = await machine.run('dmesg -c');
+  expect(stdout.split('\n').filter((line) => COMPLAINTS.test(line))).toEqual([]);
 }
 
 /** The session ends with DESTROY, then comes a reset, then a second INIT: each time there is the root alone. */
