@@ -8,6 +8,15 @@ import { Firefox } from './marionette.ts';
 const READY = "document.documentElement.dataset.stage === 'ready'";
 const TERMINAL = "document.querySelector('#screen-terminal .xterm-rows').textContent";
 const KEYS = '#screen-terminal textarea';
+const BOOT_LOG = "document.querySelector('#screen-boot .xterm-rows').innerText";
+
+/** How far the guest has come, for whoever wonders why it came no further. */
+async function whereItIs(firefox: Firefox): Promise<string> {
+  await firefox.evaluate("document.querySelector('[aria-controls=screen-boot]').click()");
+  await firefox.waitFor(`${BOOT_LOG}.trim() !== ''`, 10_000);
+  const stage = await firefox.evaluate('document.documentElement.dataset.stage');
+  return `stage ${stage}, boot log:\n${await firefox.evaluate(BOOT_LOG)}`;
+}
 
 test('Firefox boots the page, mounts, writes, and finds the file after a reload', async () => {
   test.setTimeout(300_000);
@@ -26,6 +35,8 @@ test('Firefox boots the page, mounts, writes, and finds the file after a reload'
     await firefox.waitFor(`${READY} && ${TERMINAL}.includes('#')`);
     await firefox.type(KEYS, 'cat /mnt/lab/a\n');
     await firefox.waitFor(`/from.firefox/.test(${TERMINAL})`);
+  } catch (error) {
+    throw new Error(await whereItIs(firefox), { cause: error });
   } finally {
     await firefox.close();
     await server.close();

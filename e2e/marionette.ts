@@ -76,13 +76,19 @@ export class Firefox {
     await this.command('WebDriver:ElementSendKeys', { id, text: text.replaceAll('\n', '\ue007') });
   }
 
-  /** Resolves when the expression is true in the page: looked at again with each frame. */
-  async waitFor(expression: string): Promise<void> {
+  /** Resolves when the expression is true in the page: looked at again with each frame, for so many ms. */
+  async waitFor(expression: string, limit = 120_000): Promise<void> {
     const script = `
       const done = arguments[arguments.length - 1];
-      const look = () => { if (${expression}) done(true); else requestAnimationFrame(look); };
+      const end = performance.now() + ${limit};
+      const look = () => {
+        if (${expression}) done(true);
+        else if (performance.now() > end) done(false);
+        else requestAnimationFrame(look);
+      };
       look();`;
-    await this.command('WebDriver:ExecuteAsyncScript', { script, args: [] });
+    const result = (await this.command('WebDriver:ExecuteAsyncScript', { script, args: [] })) as { value: unknown };
+    if (result.value !== true) throw new Error(`not so in ${limit / 1000} s: ${expression}`);
   }
 
   async evaluate(expression: string): Promise<unknown> {
