@@ -8,6 +8,8 @@ import type { Tree } from '../src/fs/tree/tree.ts';
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
 const XATTRS = ['user.one', 'user.two', 'security.capability'];
 const TIME = 1_000_000;
+const IMMUTABLE = 0x10;
+const APPEND = 0x20;
 
 /** One change: its kind, and numbers to choose nodes, names, places and lengths with. */
 export type Step = readonly [kind: string, a: number, b: number, c: number, d: number];
@@ -15,7 +17,7 @@ export type Step = readonly [kind: string, a: number, b: number, c: number, d: n
 const KINDS = [
   ...['mknod', 'mknod', 'mkdir', 'symlink', 'link', 'unlink', 'rmdir', 'rename', 'rename', 'exchange', 'whiteout'],
   ...['noreplace', 'write', 'write', 'write', 'truncate', 'punch', 'zero-range', 'chmod', 'setxattr', 'removexattr'],
-  ...['hold', 'drop', 'copy', 'copy', 'tmpfile'],
+  ...['hold', 'drop', 'copy', 'copy', 'tmpfile', 'flags'],
 ];
 
 export const steps = (maxLength: number): fc.Arbitrary<Step[]> =>
@@ -41,6 +43,7 @@ interface Node {
   holds: number;
   /** Made without a name, and never given one. */
   unnamed: boolean;
+  flags: number;
 }
 
 /** A file or directory as the outside sees it. */
@@ -55,6 +58,7 @@ export interface Dumped {
   cookie: number;
   mtime: number;
   ctime: number;
+  flags: number;
   target: string;
   xattrs: [string, number[]][];
   content: string;
@@ -98,6 +102,7 @@ export class TreeModel {
       ctime: this.time,
       holds: 0,
       unnamed: false,
+      flags: 0,
     };
     this.nodes.push(node);
     return node;
@@ -133,7 +138,22 @@ export class TreeModel {
 
   private free(dir: Node, name: string): void {
     if (dir.names.has(name)) throw new PosixError('EEXIST');
+    this.addable(dir);
+  }
+
+  private addable(dir: Node): void {
     if (!dir.parent) throw new PosixError('ENOENT');
+    if (dir.flags === IMMUTABLE) throw new PosixError('EPERM');
+  }
+
+  /** What has one of the two flags keeps its names, attributes and xattrs. */
+  private unflagged(...nodes: Node[]): void {
+    if (nodes.some(({ flags }) => flags !== 0)) throw new PosixError('EPERM');
+  }
+
+  private writable(node: Node, at: number): void {
+    const behind = at >= node.content.length;
+    if (node.flags === IMMUTABLE || (node.flags === APPEND && !behind)) throw new PosixError('EPERM');
   }
 
   private found(dir: Node, name: string): { node: Node; cookie: number } {
@@ -228,6 +248,7 @@ export class TreeModel {
       case 'link':
         this.free(dir, name);
         if (node.type === 'dir') throw new PosixError('EPERM');
+        this.unflagged(node);
         if (node.nlink === 0 && !node.unnamed) throw new PosixError('ENOENT');
         node.unnamed = false;
         node.nlink++;
@@ -237,6 +258,7 @@ export class TreeModel {
       case 'unlink':
       case 'rmdir': {
         const { node: victim } = this.found(dir, name);
+        this.unflagged(dir, victim);
         if (kind === 'unlink' && victim.type === 'dir') throw new PosixError('EISDIR');
         if (kind === 'rmdir' && victim.type !== 'dir') throw new PosixError('ENOTDIR');
         if (victim.names.size > 0) throw new PosixError('ENOTEMPTY');
@@ -252,6 +274,7 @@ export class TreeModel {
         this.rename(dir, name, newdir, newname, kind);
         return;
       case 'write': {
+        this.writable(node, op.at);
         const end = op.at + op.length;
         const content = new Uint8Array(Math.max(node.content.length, end));
         content.set(node.content);
@@ -261,6 +284,7 @@ export class TreeModel {
         return;
       }
       case 'truncate': {
+        this.unflagged(node);
         const content = new Uint8Array(op.at);
         content.set(node.content.subarray(0, op.at));
         node.content = content;
@@ -269,6 +293,7 @@ export class TreeModel {
       }
       case 'punch':
       case 'zero-range': {
+        this.unflagged(node);
         const end = op.at + op.length;
         const keep = kind === 'punch';
         const content = new Uint8Array(keep ? node.content.length : Math.max(node.content.length, end));
@@ -280,6 +305,7 @@ export class TreeModel {
       }
       case 'copy': {
         const target = this.node(op.target);
+        this.writable(target, op.to);
         const copied = node.content.slice(op.at, op.at + op.length);
         const overlap = op.at < op.to + copied.length && op.to < op.at + copied.length;
         if (node === target && overlap) throw new PosixError('EINVAL');
@@ -292,22 +318,29 @@ export class TreeModel {
         return;
       }
       case 'tmpfile': {
-        if (!dir.parent) throw new PosixError('ENOENT');
+        this.addable(dir);
         const made = this.make('file', PERM, dir);
         made.nlink = 0;
         made.unnamed = true;
         made.holds = 1;
         return;
       }
+      case 'flags':
+        node.flags = flagsOf(op);
+        node.ctime = this.time;
+        return;
       case 'chmod':
+        this.unflagged(node);
         node.perm = value & 0o7777;
         node.ctime = this.time;
         return;
       case 'setxattr':
+        this.unflagged(node);
         node.xattrs.set(XATTRS[value % XATTRS.length] as string, value);
         node.ctime = this.time;
         return;
       case 'removexattr':
+        this.unflagged(node);
         if (!node.xattrs.delete(XATTRS[value % XATTRS.length] as string)) throw new PosixError('ENODATA');
         node.ctime = this.time;
         return;
@@ -324,9 +357,11 @@ export class TreeModel {
   private rename(dir: Node, name: string, newdir: Node, newname: string, kind: string): void {
     const source = this.found(dir, name);
     const target = newdir.names.get(newname);
-    if (!target && !newdir.parent) throw new PosixError('ENOENT');
     if (target && kind === 'noreplace') throw new PosixError('EEXIST');
     const moved = source.node;
+    if (target?.node !== moved) this.unflagged(dir, moved);
+    if (!target) this.addable(newdir);
+    else if (target.node !== moved) this.unflagged(newdir, target.node);
     if (moved.type === 'dir' && this.inside(newdir, moved)) throw new PosixError('EINVAL');
     if (kind === 'exchange') {
       if (!target) throw new PosixError('ENOENT');
@@ -378,6 +413,7 @@ export class TreeModel {
         cookie,
         mtime: node.mtime,
         ctime: node.ctime,
+        flags: node.flags,
         target: node.target,
         xattrs: [...node.xattrs].sort().map(([name, value]) => [name, [...xattrValue(value)]]),
         content: digest(node.content),
@@ -409,6 +445,9 @@ interface Op {
   target: number;
   to: number;
 }
+
+/** Not of the root: nothing would change any more. */
+const flagsOf = ({ node, value }: Op): number => (node === 1 ? 0 : ([IMMUTABLE, APPEND, 0, 0][value % 4] as number));
 
 const xattrValue = (value: number): Uint8Array => new Uint8Array(value % 300).fill(value);
 
@@ -488,6 +527,8 @@ export class TreeDriver {
         return tree.fallocate(node, 3, op.at, op.length);
       case 'zero-range':
         return tree.fallocate(node, 16, op.at, op.length);
+      case 'flags':
+        return tree.setFlags(node, flagsOf(op));
       case 'copy':
         return tree.copyRange(node, op.at, this.inodes.get(op.target) as Inode, op.to, op.length);
       case 'tmpfile':
@@ -529,6 +570,7 @@ export async function dumpTree(tree: Tree): Promise<Dumped[]> {
       cookie,
       mtime: inode.mtime,
       ctime: inode.ctime,
+      flags: inode.flags,
       target: inode.target,
       xattrs: tree
         .listxattr(inode)
