@@ -13,6 +13,7 @@
  *                                        lines that processes append at once: all are there, whole
  *   lab-files swap DIR ROUNDS            RENAME_EXCHANGE of two files while readers look: always one or the other, whole
  *   lab-files many DIR COUNT             files of one directory: made, listed, looked at, removed in slices
+ *   lab-files offsets DIR COUNT          where readdir goes on: from each entry's d_off, also after others were removed
  *   lab-files names DIR                  names of 255 bytes, every byte that a name may have
  *   lab-files deep DIR                   paths of PATH_MAX - 1 bytes, and one byte more
  *   lab-files links DIR COUNT            names of one file: link counts on the way up and down
@@ -499,6 +500,82 @@ static void many(char **args)
 	}
 }
 
+struct entry {
+	uint64_t ino;
+	int64_t off;
+	unsigned short length;
+	unsigned char type;
+	char name[];
+};
+
+/* The number of the first file that is listed from an offset on, -1 at the end. */
+static int next_from(int fd, off_t offset, off_t *behind)
+{
+	static char buffer[1024];
+	int at, n;
+
+	check(lseek(fd, offset, SEEK_SET) == offset);
+	while ((n = syscall(SYS_getdents64, fd, buffer, sizeof buffer)) > 0) {
+		for (at = 0; at < n; at += ((struct entry *)(buffer + at))->length) {
+			struct entry *entry = (struct entry *)(buffer + at);
+
+			*behind = entry->off;
+			if (entry->name[0] != '.')
+				return name_number(entry->name);
+		}
+	}
+	check(n == 0);
+	return -1;
+}
+
+static void offsets(char **args)
+{
+	int count = number(args[1]), fd, file, *order = malloc(count * sizeof *order), listed = 0, again;
+	off_t *before = malloc((count + 1) * sizeof *before), behind;
+	char name[32];
+
+	check(chdir(args[0]) == 0);
+	for (int i = 0; i < count; i++) {
+		snprintf(name, sizeof name, "file-%d", i);
+		close(open_new(name, O_WRONLY));
+	}
+	fd = open(".", O_RDONLY | O_DIRECTORY);
+	before[0] = 0;
+	while ((file = next_from(fd, before[listed], &behind)) >= 0) {
+		check(listed < count);
+		order[listed++] = file;
+		check(behind > 0 && behind <= INT32_MAX);
+		before[listed] = behind;
+	}
+	check(listed == count);
+	/* From any entry on, in any order, and from another open of the directory. */
+	close(fd);
+	drop_caches();
+	fd = open(".", O_RDONLY | O_DIRECTORY);
+	for (int i = count - 1; i >= 0; i -= 3)
+		check(next_from(fd, before[i], &behind) == order[i] && behind == before[i + 1]);
+	/* Every second one goes, and as many are new: nobody is listed twice, nobody who stays is left out. */
+	for (int i = 0; i < count; i += 2) {
+		snprintf(name, sizeof name, "file-%d", order[i]);
+		check(unlink(name) == 0);
+		snprintf(name, sizeof name, "file-%d", count + i);
+		close(open_new(name, O_WRONLY));
+	}
+	for (int i = 0; i + 2 < count; i += 2) {
+		again = next_from(fd, before[i], &behind);
+		check(again == order[i + 1] || again >= count);
+	}
+	listed = 0;
+	for (behind = 0; (file = next_from(fd, behind, &behind)) >= 0;)
+		listed++;
+	check(listed == count);
+	close(fd);
+	for (int i = 0; i < count; i++) {
+		snprintf(name, sizeof name, "file-%d", i % 2 ? order[i] : count + i);
+		check(unlink(name) == 0);
+	}
+}
+
 static void names(char **args)
 {
 	/* Two names of 255 bytes hold every byte but NUL and the slash. */
@@ -698,6 +775,7 @@ static const struct {
 	{ "handle", 1, handle },      { "map", 1, mappings },	    { "direct", 1, direct },
 	{ "mapped", 2, mapped },
 	{ "append", 3, append },      { "swap", 2, swap },	    { "many", 2, many },
+	{ "offsets", 2, offsets },
 	{ "names", 1, names },	      { "deep", 1, deep },	    { "links", 2, links },
 	{ "sparse", 2, sparse },
 };
@@ -712,6 +790,6 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	fprintf(stderr, "usage: lab-files COMMAND ARGUMENT... (commands: setxattr getxattr listxattr handle map mapped direct append"
-			" swap many names deep links sparse)\n");
+			" swap many offsets names deep links sparse)\n");
 	return 2;
 }

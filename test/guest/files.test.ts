@@ -38,6 +38,7 @@ function files(options: GuestMachineOptions, sizes: Sizes): void {
   it('direct I/O of any address, length and offset', () => lab('direct d/f && rm d/f'), BOOT_TIMEOUT);
   it('lines appended by eight processes', () => lab('append d/f 8 150 && rm d/f'), BOOT_TIMEOUT);
   it('a swap of two files under load', () => lab(`swap d ${swaps}`), BOOT_TIMEOUT);
+  it('5.17 where a listing goes on, while names come and go', () => lab('offsets d 300'), BOOT_TIMEOUT);
   it('names of 255 bytes, of every byte', () => lab('names d'), BOOT_TIMEOUT);
   it('paths of 4,095 bytes, and directories deeper than any path', () => lab('deep d'), BOOT_TIMEOUT);
   it(`${links} names of one file`, () => lab(`links d ${links}`), BOOT_TIMEOUT * 2);
