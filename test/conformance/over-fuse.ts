@@ -104,11 +104,16 @@ export function conformance(name: string, way: Way): void {
     const golden = readGolden();
     let mounted: Mounted | undefined;
     for (const behaviour of BEHAVIOURS) {
-      it.skipIf(behaviour.guestOnly !== undefined)(behaviour.name, async () => {
+      const { name, guestOnly } = behaviour;
+      if (guestOnly !== undefined) {
+        it.skip(`${name} (not without a guest: ${guestOnly})`);
+        continue;
+      }
+      it(name, async () => {
         const used = mounted ?? (await mount(way));
         // Whoever fails leaves something behind, which the next one does not get.
         mounted = undefined;
-        await check(used, behaviour, golden[behaviour.name] ?? []);
+        await check(used, behaviour, golden[name] ?? []);
         mounted = used;
       });
     }
@@ -117,18 +122,20 @@ export function conformance(name: string, way: Way): void {
       expect(BEHAVIOURS.length).toBeGreaterThanOrEqual(150);
       expect(BEHAVIOURS.filter(({ guestOnly }) => guestOnly !== undefined).length).toBeLessThanOrEqual(6);
     });
-    it.runIf(way.durable)('all that was left is there when the store is opened again', async () => {
-      const { tree } = mounted as Mounted;
-      await tree.sync();
-      const before = await contents(tree);
-      expect(before.length).toBeGreaterThan(1000);
-      await tree.close();
-      const again = await Tree.open(way.store(true), way.tree);
-      expect(await contents(again)).toEqual(before);
-      expect(checkTree(again)).toEqual([]);
-      await again.close();
-      mounted = undefined;
-    });
+    if (way.durable) {
+      it('all that was left is there when the store is opened again', async () => {
+        const { tree } = mounted as Mounted;
+        await tree.sync();
+        const before = await contents(tree);
+        expect(before.length).toBeGreaterThan(1000);
+        await tree.close();
+        const again = await Tree.open(way.store(true), way.tree);
+        expect(await contents(again)).toEqual(before);
+        expect(checkTree(again)).toEqual([]);
+        await again.close();
+        mounted = undefined;
+      });
+    }
     afterAll(() => mounted?.tree.close());
   });
 }
