@@ -280,6 +280,8 @@ export class Tree {
   /** ENODATA, EPERM. */
   removexattr(inode: Inode, name: string): void {
     checkPinned(inode);
+    // As in Linux, an ACL that is not there has been taken away.
+    if (isAclName(name) && !inode.xattrs?.has(name)) return;
     removexattr(inode, name);
     this.xattrsChanged(inode);
   }

@@ -45,7 +45,9 @@ function timesOf(valid: number): SetAttr['times'] {
   if (valid & FATTR_CTIME && (valid & ~(FATTR_MTIME | FATTR_CTIME | FATTR_FH)) === 0) return 'written';
   const atimeChosen = (valid & FATTR_ATIME) !== 0 && (valid & FATTR_ATIME_NOW) === 0;
   const mtimeChosen = (valid & FATTR_MTIME) !== 0 && (valid & (FATTR_MTIME_NOW | FATTR_CTIME)) === 0;
-  return atimeChosen || mtimeChosen ? undefined : 'now';
+  // The present for one of the two alone is a choice as well (fs/utimes.c vfs_utimes: ATTR_TIMES_SET).
+  const one = (valid & FATTR_ATIME) === 0 || (valid & FATTR_MTIME) === 0;
+  return atimeChosen || mtimeChosen || one ? undefined : 'now';
 }
 
 export const setattr = op({

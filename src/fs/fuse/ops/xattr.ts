@@ -145,11 +145,7 @@ export const removexattr = op({
   handle(call) {
     const text = xattrName(call);
     const inode = call.self();
-    if (isAclName(text)) {
-      checkAclChange(call, inode);
-      // As in Linux, an ACL that is not there has been taken away.
-      if (!inode.xattrs?.has(text)) return;
-    }
+    if (isAclName(text)) checkAclChange(call, inode);
     call.tree.removexattr(inode, text);
   },
   asked: (request) => `remove ${quote(request.name())}`,
