@@ -1,7 +1,7 @@
 // The order in which ext4 lists a directory, as a server on it passes it on: by a hash of the name (fs/ext4/hash.c,
 // half MD4 with the seed that stands for none).
 import { stringToBytes } from '../../base/iov.ts';
-import type { Dirent } from '../tree/directory.ts';
+import type { Directory } from '../tree/directory.ts';
 import type { Inode } from '../tree/inode.ts';
 import type { fuse_attr } from './abi.ts';
 
@@ -93,15 +93,26 @@ const LEAF_BYTES = DIRECTORY_BLOCK * 0.75;
 /** A target up to here lies in the inode. */
 const FAST_SYMLINK = 59;
 
+/** Blocks that a directory had when it was last looked at: it never gives one back. */
+const highest = new WeakMap<Inode, number>();
+
+/** How many blocks a directory has; an estimate where there are several: the index and its leaves. */
+function blocksOf(dir: Inode, directory: Directory): number {
+  const bytes = directory.size > BLOCK_NAMES ? directory.size * 16 : entryBytes(directory.after(0));
+  const needed = bytes <= DIRECTORY_BLOCK ? 1 : 1 + Math.ceil(bytes / LEAF_BYTES);
+  const blocks = Math.max(needed, highest.get(dir) ?? 1);
+  if (blocks > 1) highest.set(dir, blocks);
+  return blocks;
+}
+
 /**
- * Attributes as ext4 tells them: a directory has the size of its blocks (an estimate where there are several, and never
- * what it was before names went), a link takes a block where its target does not fit into the inode.
+ * Attributes as ext4 tells them: a directory has the size of its blocks, a link takes a block where its target does not
+ * fit into the inode.
  */
 export function asOnExt4(out: InstanceType<typeof fuse_attr>, inode: Inode): void {
   const { directory } = inode;
   if (directory) {
-    const bytes = directory.size > BLOCK_NAMES ? directory.size * 16 : entryBytes(directory.after(0));
-    const blocks = bytes <= DIRECTORY_BLOCK ? 1 : 1 + Math.ceil(bytes / LEAF_BYTES);
+    const blocks = blocksOf(inode, directory);
     out.size = blocks * 4096;
     out.blocks = blocks * 8;
   } else if (inode.target.length > FAST_SYMLINK) out.blocks = 8;
@@ -114,17 +125,17 @@ export interface Listed {
 }
 
 /**
- * All entries of a directory in ext4's order. A directory of one block has no index: there "." and ".." are placed by
+ * All entries of a directory in ext4's order. A directory that never had more than one block has no index: there "." and ".." are placed by
  * their hashes as other names are, else they come first (fs/ext4/namei.c ext4_htree_fill_tree). Names whose cookies
  * would be the same get following ones, so that a listing can go on behind each.
  */
-export function inExt4Order(dir: Inode, parent: Inode, dirents: Iterable<Dirent>): Listed[] {
+export function inExt4Order(dir: Inode, directory: Directory, parent: Inode): Listed[] {
   const names: { name: string; inode: Inode }[] = [
     { name: '.', inode: dir },
     { name: '..', inode: parent },
   ];
-  for (const { name, inode } of dirents) names.push({ name, inode });
-  const indexed = entryBytes(names.slice(2)) > DIRECTORY_BLOCK;
+  for (const { name, inode } of directory.after(0)) names.push({ name, inode });
+  const indexed = blocksOf(dir, directory) > 1;
   const listed: Listed[] = names.map(({ name, inode }, i) => {
     return { name, inode, cookie: indexed && i < 2 ? i + 1 : ext4Cookie(name) };
   });

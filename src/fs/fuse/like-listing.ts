@@ -3,7 +3,6 @@
 import { PosixError } from '../../base/errno.ts';
 import type { Inode } from '../tree/inode.ts';
 import { fuse_read_in } from './abi.ts';
-import type { Call } from './call.ts';
 import { DirentPacker } from './dirents.ts';
 import type { Handle } from './handle-table.ts';
 import { inExt4Order, type Listed } from './like-ext4.ts';
@@ -35,8 +34,8 @@ class Stream {
   }
 
   /** The entry at the position; undefined at the end, which a removed directory has at once. */
-  peek(call: Call): Listed | undefined {
-    if (this.ahead.length === 0) this.read(call);
+  peek(): Listed | undefined {
+    if (this.ahead.length === 0) this.read();
     return this.ahead[0];
   }
 
@@ -44,14 +43,14 @@ class Stream {
     this.position = (this.ahead.shift() as Listed).cookie;
   }
 
-  private read(call: Call): void {
+  private read(): void {
     const { dir, position } = this;
     const { directory, parent } = dir;
     if (!directory || !parent) return;
     const version = `${directory.size} ${directory.nextCookie}`;
     if (version !== this.version) {
       this.version = version;
-      this.sorted = inExt4Order(dir, parent, call.tree.readdir(dir, 0));
+      this.sorted = inExt4Order(dir, directory, parent);
     }
     let room = READ_AHEAD;
     for (const entry of this.sorted) {
@@ -77,7 +76,7 @@ export const lists =
     }
     stream.seek(call.offset(offset));
     const packer = new DirentPacker(call, size, plus);
-    for (let entry = stream.peek(call); entry; entry = stream.peek(call)) {
+    for (let entry = stream.peek(); entry; entry = stream.peek()) {
       const { name, inode, cookie } = entry;
       const counted = plus && name !== '.' && name !== '..';
       const found = counted ? call.tree.lookup(handle.inode, name) : inode;

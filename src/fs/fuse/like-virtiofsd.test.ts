@@ -276,7 +276,12 @@ describe('listings', () => {
     const many = order([...names, ...(await made(30, 430))]);
     const large = await client.list(1);
     expect(large.map(({ name }) => name)).toEqual(['.', '..', ...many]);
-    expect((await client.getattr(1)).size).toBeGreaterThan(4096);
+    const { size } = await client.getattr(1);
+    expect(size).toBeGreaterThan(4096);
+    // It stays so when names go.
+    for (const name of many.slice(2)) await client.unlink(1, name);
+    expect((await client.list(1)).map(({ name }) => name)).toEqual(['.', '..', ...many.slice(0, 2)]);
+    expect((await client.getattr(1)).size).toBe(size);
   });
 
   it('tell what was read ahead, and look it up as it is', async () => {
