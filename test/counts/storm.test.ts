@@ -53,6 +53,7 @@ async function storm(some: readonly Step[], nodeids: NodeidOptions, reuse: boole
     const expected = expectedLedger(client);
     // Compared as text first: storms are long, and expect() is slow.
     if (String(counts) !== String(expected)) expect(counts).toEqual(expected);
+    if (session.nodes.size !== counts.length) expect(session.nodes.size).toBe(counts.length);
     const violations = answers.filter(({ violation }) => violation !== undefined);
     if (answers.some(({ bug }) => bug)) expect(answers).toEqual([]);
     if (!VIOLATIONS.has(one[0])) {

@@ -63,6 +63,7 @@ class Entry implements KnownNode {
  * because of its generation.
  */
 export class NodeidTable implements Nodes {
+  size = 1;
   private readonly tree: Tree;
   private readonly mode: HandleMode;
   private readonly failures: HandleFailures | undefined;
@@ -82,12 +83,6 @@ export class NodeidTable implements Nodes {
     this.constantGeneration = options.constantGeneration ?? false;
     this.root = new Entry(this, FUSE_ROOT_ID, tree.root.ino, 0, tree.root);
     this.clear();
-  }
-
-  get size(): number {
-    let size = 0;
-    for (const entry of this.nodes.values()) if (entry.nlookup > 0) size++;
-    return size;
   }
 
   get(nodeid: number): KnownNode | undefined {
@@ -175,7 +170,7 @@ export class NodeidTable implements Nodes {
     const entry = this.nodes.get(nodeid);
     if (!entry) return;
     entry.offers--;
-    entry.nlookup++;
+    if (entry.nlookup++ === 0) this.size++;
   }
 
   withdraw(nodeid: number): void {
@@ -190,6 +185,7 @@ export class NodeidTable implements Nodes {
     if (!entry) return 0;
     const taken = Math.min(count, entry === this.root ? entry.nlookup - 1 : entry.nlookup);
     entry.nlookup -= taken;
+    if (taken > 0 && entry.nlookup === 0) this.size--;
     this.removeUnused(entry);
     return taken;
   }
@@ -207,6 +203,7 @@ export class NodeidTable implements Nodes {
     const entries = [...this.nodes.values()];
     this.nodes.clear();
     this.byIno.clear();
+    this.size = 1;
     this.root.nlookup = 1;
     this.root.offers = 0;
     this.nodes.set(this.root.nodeid, this.root);
