@@ -1,7 +1,7 @@
 // The options of the lab, in a popover: applying them loads the page anew with them in its address.
-import type { CacheMode, LabOptions, Like } from '../lab/messages.ts';
+import type { CacheMode, HandleMode, LabOptions, Like } from '../lab/messages.ts';
 import { Icon } from './icons.tsx';
-import { CACHE_MODES, LIKES, MEMORY, optionsQuery } from './options.ts';
+import { CACHE_MODES, HANDLE_MODES, LIKES, MEMORY, optionsQuery } from './options.ts';
 import { setTheme, THEMES, type Theme, theme } from './theme.ts';
 
 const CACHE_WORDS: Readonly<Record<CacheMode, string>> = {
@@ -15,6 +15,12 @@ const LIKE_WORDS: Readonly<Record<Like, string>> = {
   virtiofsd: "as QEMU's virtiofsd does, protocol 7.36",
 };
 
+const HANDLE_WORDS: Readonly<Record<HandleMode, string>> = {
+  never: 'a table that pins what is looked up (never)',
+  prefer: 'a table of handles, else pins (prefer)',
+  mandatory: 'a table of handles alone (mandatory)',
+};
+
 const THEME_WORDS: Readonly<Record<Theme, string>> = { system: 'As the system', light: 'Light', dark: 'Dark' };
 
 function apply(form: HTMLFormElement, options: LabOptions): void {
@@ -26,6 +32,8 @@ function apply(form: HTMLFormElement, options: LabOptions): void {
     writeback: data.has('writeback'),
     locks: data.has('locks'),
     like: LIKES.find((name) => name === text('like')),
+    handles: HANDLE_MODES.find((name) => name === text('handles')),
+    reuse: data.has('reuse'),
     memory: Number(text('memory')),
     tree: text('tree'),
   };
@@ -85,6 +93,21 @@ export function Settings({ options }: { options: LabOptions }) {
                 </option>
               ))}
             </select>
+          </label>
+          <label>
+            Nodeids stand for inodes by
+            <select name="handles" value={options.handles ?? ''}>
+              <option value="">their own numbers, which last</option>
+              {HANDLE_MODES.map((name) => (
+                <option key={name} value={name}>
+                  {HANDLE_WORDS[name]}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label class="check">
+            <input type="checkbox" name="reuse" defaultChecked={options.reuse} />
+            Inode numbers are used again, the lowest free one first
           </label>
           <div class="row">
             <label>
