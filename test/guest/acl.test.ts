@@ -1,6 +1,13 @@
 // POSIX ACLs, the umask and set-group-id directories: what scripts print on the tree is what they print on tmpfs.
 import { describe, expect, it } from 'vitest';
-import { FUSE_INIT_FLAGS, FUSE_INIT_FLAGS2 } from '../../src/fs/fuse/abi.ts';
+import {
+  FUSE_EXT_GROUPS,
+  FUSE_INIT_FLAGS,
+  FUSE_INIT_FLAGS2,
+  FUSE_OPCODE,
+  fuse_in_header,
+} from '../../src/fs/fuse/abi.ts';
+import type { LogRecord } from '../../src/lab/record.ts';
 import { BOOT_TIMEOUT, useGuest } from './guest.ts';
 
 const guest = useGuest({ record: 'whole' });
@@ -94,6 +101,22 @@ describe('ACLs are those of tmpfs', () => {
     const wanted = FUSE_INIT_FLAGS.FUSE_POSIX_ACL | FUSE_INIT_FLAGS.FUSE_DONT_MASK | FUSE_INIT_FLAGS.FUSE_SETXATTR_EXT;
     expect(flags & wanted).toBe(wanted);
     expect(flags2 & FUSE_INIT_FLAGS2.FUSE_CREATE_SUPP_GROUP).not.toBe(0);
+  });
+
+  it('5.8 a member by a supplementary group says so where it makes a file (FUSE_CREATE_SUPP_GROUP)', async () => {
+    const machine = guest();
+    machine.records();
+    const script = 'mkdir d; chown 7:50 d; chmod 2770 d; lab-acl as 7 7,50 touch d/f; stat -c "%u %g" d/f; rm -r d';
+    expect(await machine.run(script)).toEqual({ status: 0, stdout: '7 50\n', stderr: '' });
+    const created = machine.records().filter(({ opcode }) => opcode === FUSE_OPCODE.FUSE_CREATE);
+    expect(created).toHaveLength(1);
+    const [{ req, insize, error }] = created as [LogRecord];
+    expect(error).toBe(0);
+    const view = new DataView(req.buffer, req.byteOffset);
+    const extlen = new fuse_in_header(view).total_extlen * 8;
+    // fuse_ext_header: 16 bytes, FUSE_EXT_GROUPS | fuse_supp_groups: one, 50.
+    const words = Array.from({ length: extlen / 4 }, (_, i) => view.getUint32(insize - extlen + i * 4, true));
+    expect(words).toEqual([16, FUSE_EXT_GROUPS, 1, 50]);
   });
 
   it.each(Object.entries(SCRIPTS))(
