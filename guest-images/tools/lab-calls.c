@@ -405,6 +405,33 @@ static void call_dirseek(void) {
     printf("other entries behind entry %d of %d", wrong + 1, count);
 }
 
+/* As dirseek, after every second entry was removed: behind each position comes what is left of what came behind it. */
+static void call_dirthin(void) {
+  DIR *dir = opendir(text(1));
+  if (!dir) {
+    failed();
+    return;
+  }
+  int count = all_of(dir, listed, after), wrong = -1;
+  for (int i = 0; i < count; i += 2) {
+    if (strcmp(listed[i], ".") == 0 || strcmp(listed[i], "..") == 0) continue;
+    if (unlinkat(dirfd(dir), listed[i], 0) < 0) die("an entry cannot be removed");
+    listed[i][0] = 0;
+  }
+  for (int i = 0; i < count && wrong < 0; i++) {
+    seekdir(dir, after[i]);
+    int rest = all_of(dir, again, ignored), seen = 0;
+    for (int k = i + 1; k < count && wrong < 0; k++)
+      if (listed[k][0] && (seen >= rest || strcmp(again[seen++], listed[k]) != 0)) wrong = i;
+    if (seen != rest) wrong = i;
+  }
+  closedir(dir);
+  if (wrong < 0)
+    printf("%d", count);
+  else
+    printf("other entries behind entry %d of %d", wrong + 1, count);
+}
+
 /* Removes each entry as soon as it is listed, through a buffer of a few entries. Says how many were seen. */
 static void call_dirdrain(void) {
   int at = open(text(1), O_RDONLY | O_DIRECTORY), seen = 0;
@@ -497,7 +524,7 @@ static const struct {
     C(pread), C(write), C(pwrite), C(lseek), C(truncate), C(ftruncate), C(fallocate), C(copy), C(fsync), C(fdatasync),
     C(mkdir), C(rmdir), C(unlink), C(link), C(linkat), C(flink), C(symlink), C(readlink), C(rename), C(renameat2),
     C(mknod), C(stat), C(lstat), C(fstat), C(statfs), C(chmod), C(fchmod), C(chown), C(lchown), C(fchown), C(utimensat),
-    C(futimens), C(touch), C(setxattr), C(getxattr), C(xattrsize), C(removexattr), C(listxattr), C(list), C(dirseek),
+    C(futimens), C(touch), C(setxattr), C(getxattr), C(xattrsize), C(removexattr), C(listxattr), C(list), C(dirseek), C(dirthin),
     C(dirdrain), C(mapwrite), C(exec),
 #undef C
 };

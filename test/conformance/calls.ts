@@ -187,6 +187,10 @@ export class Calls {
   dirseek(path: string): Noted {
     return this.note('dirseek', [path]);
   }
+  /** As dirseek(), after every second entry was removed. */
+  dirthin(path: string): Noted {
+    return this.note('dirthin', [path]);
+  }
   /** Removes entries while they are listed through a buffer of so many bytes. */
   dirdrain(path: string, buffer: number): Noted {
     return this.note('dirdrain', [path, buffer]);

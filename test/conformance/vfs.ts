@@ -357,7 +357,8 @@ export class Vfs {
       );
       return names.sort().map(encode).join(' ');
     },
-    dirseek: async (path) => this.files.dirseek(await this.readableDir(path!)),
+    dirseek: async (path) => this.files.dirseek(await this.readableDir(path!), false),
+    dirthin: async (path) => this.files.dirseek(await this.readableDir(path!), true),
     dirdrain: async (path, size) => this.files.dirdrain(await this.readableDir(path!), numberOf(size!)),
 
     stat: async (path) => statText((await this.walker.find(path!)).attr),

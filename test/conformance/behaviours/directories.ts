@@ -50,6 +50,13 @@ export const directories: Behaviours = {
     t.mkdir('d/newer');
     t.dirseek('d');
   },
+  'positions: good also where entries were removed since': (t) => {
+    fill(t, 60, 20);
+    t.dirthin('d');
+    t.dirthin('d');
+    t.dirseek('d');
+    t.dirdrain('d', 4096);
+  },
   'positions: after a rename within the directory': (t) => {
     fill(t, 10);
     t.rename('d/n3', 'd/m');
