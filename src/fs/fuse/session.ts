@@ -30,6 +30,8 @@ export class Session {
   /** Set-id bits and security.capability are cleared here (FUSE_HANDLE_KILLPRIV_V2). */
   killpriv = false;
   setxattrExt = false;
+  /** Times and size of a file may be newer in the guest (FUSE_WRITEBACK_CACHE). */
+  writeback = false;
   /** The umask is applied here (FUSE_DONT_MASK). */
   dontMask = false;
   /** Requests that make an inode carry its labels (FUSE_SECURITY_CTX), and a group of the caller (FUSE_CREATE_SUPP_GROUP). */
@@ -84,6 +86,7 @@ export class Session {
     this.killpriv =
       this.policy.like === 'virtiofsd' || (negotiated.flags & FUSE_INIT_FLAGS.FUSE_HANDLE_KILLPRIV_V2) !== 0;
     this.setxattrExt = (negotiated.flags & FUSE_INIT_FLAGS.FUSE_SETXATTR_EXT) !== 0;
+    this.writeback = (negotiated.flags & FUSE_INIT_FLAGS.FUSE_WRITEBACK_CACHE) !== 0;
     this.dontMask = (negotiated.flags & FUSE_INIT_FLAGS.FUSE_DONT_MASK) !== 0;
     this.labels = (negotiated.flags2 & FUSE_INIT_FLAGS2.FUSE_SECURITY_CTX) !== 0;
     this.suppGroups = (negotiated.flags2 & FUSE_INIT_FLAGS2.FUSE_CREATE_SUPP_GROUP) !== 0;

@@ -46,14 +46,14 @@ export class FileData {
   readonly sizeMax: number;
   private readonly zeros: Uint8Array<ArrayBuffer>;
   /** Stamps an inode whose content has changed, in the same turn, so that no commit comes between. */
-  private readonly modified: (inode: Inode) => void;
+  private readonly modified: (inode: Inode, stamp: boolean) => void;
 
   constructor(
     loader: ChunkLoader,
     cache: ChunkCache,
     behind: WriteBehind,
     chunkSize: number,
-    modified: (inode: Inode) => void,
+    modified: (inode: Inode, stamp: boolean) => void,
   ) {
     this.loader = loader;
     this.cache = cache;
@@ -111,29 +111,29 @@ export class FileData {
    * Writes `length` bytes at `offset`: from the source straight into the chunks, or, where chunks have to be loaded or
    * too much is unsaved, by way of a private copy, later. EFBIG, EIO, ENOSPC.
    */
-  write(inode: Inode, offset: number, length: number, source: Source): void | Promise<void> {
+  write(inode: Inode, offset: number, length: number, source: Source, stamp = true): void | Promise<void> {
     if (length === 0) return;
     const end = offset + length;
     if (end > this.sizeMax) throw new PosixError('EFBIG');
     const room = this.behind.room();
     if (!room && this.ready(inode, offset, end)) {
-      this.put(inode, offset, end, source);
+      this.put(inode, offset, end, source, stamp);
       this.cache.trim();
       return;
     }
-    return this.writeLater(inode, offset, end, new Payload(source, length));
+    return this.writeLater(inode, offset, end, new Payload(source, length), stamp);
   }
 
-  private async writeLater(inode: Inode, offset: number, end: number, payload: Payload): Promise<void> {
+  private async writeLater(inode: Inode, offset: number, end: number, payload: Payload, stamp: boolean): Promise<void> {
     for (let room = this.behind.room(); room; room = this.behind.room()) await room;
     while (!this.ready(inode, offset, end)) {
       const pinned = await this.loader.load(inode, offset, end);
       const ready = this.ready(inode, offset, end);
-      if (ready) this.put(inode, offset, end, payload);
+      if (ready) this.put(inode, offset, end, payload, stamp);
       this.loader.unpin(pinned);
       if (ready) return;
     }
-    this.put(inode, offset, end, payload);
+    this.put(inode, offset, end, payload, stamp);
     this.cache.trim();
   }
 
@@ -150,7 +150,7 @@ export class FileData {
   }
 
   /** INVARIANT: the range is ready, and stays so until this returns: nothing is let go of here. */
-  private put(inode: Inode, offset: number, end: number, source: Source): void {
+  private put(inode: Inode, offset: number, end: number, source: Source, stamp: boolean): void {
     const { chunkSize } = this;
     if (end > inode.size) inode.size = end;
     let index = Math.floor(offset / chunkSize);
@@ -164,7 +164,7 @@ export class FileData {
       within = 0;
     }
     this.count(inode);
-    this.modified(inode);
+    this.modified(inode, stamp);
   }
 
   /** A resident chunk with room for `length` bytes, made where there is none. */
@@ -259,7 +259,7 @@ export class FileData {
   private allocate(inode: Inode, how: number, keep: boolean, offset: number, end: number): void {
     if (how !== 0) this.zero(inode, offset, Math.min(end, inode.size));
     if (!keep && end > inode.size) this.truncate(inode, end);
-    this.modified(inode);
+    this.modified(inode, true);
     this.cache.trim();
   }
 
@@ -302,7 +302,7 @@ export class FileData {
     const { chunkSize } = this;
     const edges = this.edges(inode, offset, end);
     this.dropChunks(inode, Math.ceil(offset / chunkSize), this.lastWhole(inode, end));
-    for (const [from, to] of edges) this.put(inode, from, to, { copyTo: (target) => target.fill(0) });
+    for (const [from, to] of edges) this.put(inode, from, to, { copyTo: (target) => target.fill(0) }, true);
   }
 
   /** Bytes of chunks in a range that are not allocated yet. */

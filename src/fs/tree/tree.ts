@@ -99,7 +99,9 @@ export class Tree {
     });
     this.behind.operation = this.superblock.operation;
     const loader = new ChunkLoader(store, this.cache, this.behind, this.chunkSize);
-    this.data = new FileData(loader, this.cache, this.behind, this.chunkSize, (inode) => this.modified(inode));
+    this.data = new FileData(loader, this.cache, this.behind, this.chunkSize, (inode, stamp) =>
+      this.modified(inode, stamp),
+    );
     this.namespace = new Namespace(this.table, this.behind, this.data, this.paths, this.clock);
     this.root = this.table.get(ROOT_INO) ?? this.makeRoot();
     if (image.superblock) this.settle();
@@ -308,11 +310,12 @@ export class Tree {
 
   /**
    * Writes `length` bytes of the source, which is read before this returns. A promise where a chunk has to be loaded
-   * or too much is unsaved. EISDIR, EINVAL, EFBIG, ENOSPC, EIO, EPERM.
+   * or too much is unsaved. `stamp`: whether it sets the times of the change; not where the writer sets them itself.
+   * EISDIR, EINVAL, EFBIG, ENOSPC, EIO, EPERM.
    */
-  write(inode: Inode, offset: number, length: number, source: Source): void | Promise<void> {
+  write(inode: Inode, offset: number, length: number, source: Source, stamp = true): void | Promise<void> {
     checkWrite(inode, offset);
-    const later = this.data.write(this.file(inode), offset, length, source);
+    const later = this.data.write(this.file(inode), offset, length, source, stamp);
     if (later) return this.keep(inode, later);
   }
 
@@ -326,10 +329,12 @@ export class Tree {
     }
   }
 
-  private modified(inode: Inode): void {
-    const now = this.clock();
-    inode.mtime = inode.ctime = now.s;
-    inode.mtimensec = inode.ctimensec = now.ns;
+  private modified(inode: Inode, stamp: boolean): void {
+    if (stamp) {
+      const now = this.clock();
+      inode.mtime = inode.ctime = now.s;
+      inode.mtimensec = inode.ctimensec = now.ns;
+    }
     this.changed(inode);
   }
 

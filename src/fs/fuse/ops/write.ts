@@ -30,7 +30,9 @@ export const write = op<number>({
     // Of what is append only, a page of the cache that reaches over the end brings no more than what is behind it.
     const known = delayed && isAppendOnly(inode) ? Math.min(Math.max(inode.size - at, 0), size - 1) : 0;
     call.reader.skip(known);
-    const written = call.tree.write(inode, at + known, size - known, call.reader);
+    // A guest that writes back keeps the times of the change too, and sends them when it has sent the pages.
+    const stamp = !(delayed && call.session.writeback);
+    const written = call.tree.write(inode, at + known, size - known, call.reader, stamp);
     killPrivileges(call.session, inode, (write_flags & FUSE_WRITE_KILL_SUIDGID) !== 0);
     return written ? written.then(() => size) : size;
   },
