@@ -13,7 +13,7 @@ import { type Line, LoopLine, QueueLine } from './line.ts';
 
 const RUNS = Number(process.env.STORM_RUNS ?? 30);
 const SEED = Number(process.env.STORM_SEED ?? Date.now() % 2 ** 31);
-const TIMEOUT = 3_600_000;
+const TIMEOUT = 86_400_000;
 
 const NODEIDS: Record<string, NodeidOptions> = {
   stable: {},

@@ -27,7 +27,7 @@ async function trials(count: number, nodeids: NodeidOptions): Promise<Tally> {
 }
 
 describe('5.4 5.5 5.6 handles that outlive everything', () => {
-  it(`the same file or ESTALE in ${TRIALS} trials`, { timeout: 3_600_000 }, async () => {
+  it(`the same file or ESTALE in ${TRIALS} trials`, { timeout: 86_400_000 }, async () => {
     const tally = await trials(TRIALS, {});
     console.log(`handles, seeds from ${FIRST} on: ${JSON.stringify(tally)}`);
     expect(tally.trials).toBe(TRIALS);
@@ -35,7 +35,7 @@ describe('5.4 5.5 5.6 handles that outlive everything', () => {
     for (const [name, count] of Object.entries(tally)) expect(count / TRIALS, name).toBeGreaterThan(0.1);
   });
 
-  it.each(HANDLE_MODES)('likewise with a nodeid table, mode %s', { timeout: 3_600_000 }, async (mode) => {
+  it.each(HANDLE_MODES)('likewise with a nodeid table, mode %s', { timeout: 86_400_000 }, async (mode) => {
     const count = Math.ceil(TRIALS / 10);
     const failure = { when: 'once', at: 2 } as const;
     const tally = await trials(count, { mode, failure });

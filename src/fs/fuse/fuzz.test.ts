@@ -149,5 +149,5 @@ test.each(NODEIDS)(
     expectUnheld(served.tree);
     vi.restoreAllMocks();
   },
-  600_000,
+  86_400_000,
 );
