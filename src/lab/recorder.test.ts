@@ -136,6 +136,18 @@ describe('recorder', () => {
     expect(whole.flags & (RecordFlag.CUT_REQ | RecordFlag.CUT_RES)).toBe(0);
   });
 
+  it('marks what broke a rule of the protocol, and a mistake of ours, and nothing else', () => {
+    const { recorder, memory } = setUp(1000);
+    for (const wrong of [{}, { violation: 'forgotten 5 times, known once' }, { bug: true }]) {
+      const x = exchange(memory, 0, [48], []);
+      recorder.taken(x, 0, 1, 1);
+      recorder.answered(x, { ...answer, ...wrong, error: undefined, outsize: 0 });
+      recorder.used(x, 0, false, 2);
+    }
+    const marks = recordsOf(recorder.log).map(({ flags }) => flags & (RecordFlag.VIOLATION | RecordFlag.BUG));
+    expect(marks).toEqual([0, RecordFlag.VIOLATION, RecordFlag.BUG]);
+  });
+
   it('keeps requests apart that are answered in another order', () => {
     const { recorder, memory } = setUp(1000);
     const a = exchange(memory, 0, [40], [16]);

@@ -11,7 +11,7 @@ import {
   fuse_rename2_in,
   fuse_write_in,
 } from '../../fs/fuse/abi.ts';
-import { decode, encode } from '../record.ts';
+import { decode, encode, RecordFlag } from '../record.ts';
 import { RecordLog } from '../record-log.ts';
 import { RequestLogFile, requestArguments, requestObject } from './request-log.ts';
 
@@ -95,6 +95,14 @@ describe('the object of a request', () => {
     expect(object).not.toHaveProperty('path');
     expect(object).toMatchObject({ op: 'FORGET', nlookup: -3 });
     expect(requestObject(recordOf(request(FUSE_OPCODE.FUSE_LOOKUP, 'a\0')))).not.toHaveProperty('nlookup');
+  });
+
+  it('says where the guest broke a rule, and where the lab made a mistake', () => {
+    const forget = request(FUSE_OPCODE.FUSE_FORGET, Buffer.alloc(8));
+    const object = requestObject(recordOf(forget, { flags: RecordFlag.VIOLATION, error: undefined, nlookup: -1 }));
+    expect(object).toMatchObject({ op: 'FORGET', nlookup: -1, violation: true });
+    expect(object).not.toHaveProperty('bug');
+    expect(requestObject(recordOf(forget, { flags: RecordFlag.BUG }))).toMatchObject({ bug: true });
   });
 });
 

@@ -1,7 +1,7 @@
 // The file of JSON lines: what the run was, then one object a request, written as it goes so that nothing is lost.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { describeRequest, type Field, fields } from '../describe.ts';
-import { decode, type LogRecord, recordOffsets } from '../record.ts';
+import { decode, type LogRecord, RecordFlag, recordOffsets } from '../record.ts';
 import type { RecordLog } from '../record-log.ts';
 import { bytesAsText } from './byte-names.ts';
 
@@ -35,6 +35,9 @@ export function requestObject(record: LogRecord): Record<string, unknown> {
     insize: record.insize,
     outsize: record.outsize,
     ...(record.nlookup === 0 ? {} : { nlookup: record.nlookup }),
+    // A rule of the protocol that the guest broke; a mistake of the lab.
+    ...(record.flags & RecordFlag.VIOLATION ? { violation: true } : {}),
+    ...(record.flags & RecordFlag.BUG ? { bug: true } : {}),
     req: base64(record.req),
     res: base64(record.res),
     available: record.available,
