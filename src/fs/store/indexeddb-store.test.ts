@@ -152,7 +152,7 @@ describe('what a commit writes', () => {
 });
 
 describe('one writer', () => {
-  test('after another one opened the tree the first commits nothing more, however late', async () => {
+  test('5.20 after another one opened the tree the first commits nothing more, however late: EIO', async () => {
     const factory = new IDBFactory();
     const lost: string[] = [];
     const onLost = (error: StoreError): void => void lost.push(error.code);
