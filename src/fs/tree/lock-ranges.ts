@@ -22,6 +22,9 @@ export interface Range {
 export const overlap = (a: Pick<Range, 'start' | 'end'>, b: Pick<Range, 'start' | 'end'>): boolean =>
   a.end >= b.start && b.end >= a.start;
 
+/** Whether two owners cannot have both. */
+export const conflicts = (a: Range, b: Range): boolean => (a.type === F_WRLCK || b.type === F_WRLCK) && overlap(a, b);
+
 const touch = (a: Range, b: Range): boolean => a.end >= b.start - 1n && b.end >= a.start - 1n;
 
 /**

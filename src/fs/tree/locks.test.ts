@@ -537,6 +537,24 @@ describe('5.9 deadlocks of POSIX locks', () => {
     expect(wait(one, ask(4, W, 0, 1)).state).toBe('waits');
   });
 
+  it('however many locks stand in the way of however many, only who waits is asked for whom', async () => {
+    const one = new LockTable().client();
+    for (let owner = 1000; owner < 3000; owner++) lock(one, ask(owner, R));
+    const waiting = Array.from({ length: 128 }, (_, owner) => wait(one, ask(owner, W)));
+    // Who holds one of the many waits for one that waits for it.
+    lock(one, ask(128, W, 20, 29));
+    expect(outcome(() => one.wait(ask(1000, W, 20, 29), 1n))).toBe('ENOLCK');
+    one.interrupt(1n);
+    await Promise.resolve();
+    expect(new Set(waiting.map(({ state }) => state))).toEqual(new Set(['EINTR']));
+    const waits = wait(one, ask(128, W));
+    expect(waits.state).toBe('waits');
+    expect(wait(one, ask(1000, W, 20, 29)).state).toBe('EDEADLK');
+    for (let owner = 1000; owner < 3000; owner++) lock(one, ask(owner, U));
+    await Promise.resolve();
+    expect(waits.state).toBe('granted');
+  });
+
   it('a circle that closes when another is served first', async () => {
     const { one } = clients();
     lock(one, ask(1, W, 0, 0));

@@ -2,7 +2,7 @@
 // first and held once it is committed, so that an answer that never arrives leaves no lock.
 import { PosixError } from '../../base/errno.ts';
 import type { Inode } from './inode.ts';
-import { F_UNLCK, F_WRLCK, OFFSET_MAX, overlap, type Range, setRange } from './lock-ranges.ts';
+import { conflicts, F_UNLCK, OFFSET_MAX, overlap, type Range, setRange } from './lock-ranges.ts';
 
 /** The two sorts that do not know of each other: fcntl(2)'s, by ranges, and flock(2)'s, of whole files. */
 export type LockKind = 'posix' | 'flock';
@@ -125,22 +125,31 @@ export class LockTable {
     this.tidy(inode);
   }
 
-  /** The locks of others that conflict with a request: held ones as fs/locks.c lists them, then what is reserved. */
-  private *conflicts(client: LockClient, request: LockRequest): Iterable<Owned & { readonly range: Range }> {
+  /** The first lock of another that conflicts with a request: held ones as fs/locks.c lists them, then what is reserved. */
+  private conflict(client: LockClient, request: LockRequest): { client: LockClient; range: Range } | undefined {
     const file = this.files.get(request.inode);
-    if (!file) return;
+    if (!file) return undefined;
     const key = client.key(request.owner);
-    const against = (range: Range): boolean =>
-      (range.type === F_WRLCK || request.type === F_WRLCK) && overlap(range, request);
-    for (const [other, owned] of file[request.kind]) {
-      if (other === key) continue;
-      for (const range of owned.ranges) if (against(range)) yield { ...owned, range };
+    for (const [other, { client: holder, ranges }] of file[request.kind]) {
+      const range = other === key ? undefined : ranges.find((held) => conflicts(held, request));
+      if (range) return { client: holder, range };
     }
-    for (const grant of file.reserved) {
-      const { owner, kind } = grant.request;
-      if (kind !== request.kind || grant.client.key(owner) === key || !against(grant.request)) continue;
-      yield { client: grant.client, owner, ranges: [grant.request], range: grant.request };
+    for (const { client: holder, request: range } of file.reserved) {
+      if (range.kind !== request.kind || !conflicts(range, request) || holder.key(range.owner) === key) continue;
+      return { client: holder, range };
     }
+    return undefined;
+  }
+
+  /** Whether a lock of the owner with this key conflicts with a request of another. */
+  private inTheWay(key: string, request: LockRequest): boolean {
+    const file = this.files.get(request.inode);
+    if (!file) return false;
+    if (file[request.kind].get(key)?.ranges.some((range) => conflicts(range, request))) return true;
+    return file.reserved.some(
+      ({ client, request: range }) =>
+        range.kind === request.kind && conflicts(range, request) && client.key(range.owner) === key,
+    );
   }
 
   /**
@@ -149,11 +158,10 @@ export class LockTable {
    */
   test(client: LockClient, request: LockRequest): Conflict | undefined {
     if (request.type === F_UNLCK) return this.ranges(client, request).find((range) => overlap(range, request));
-    for (const { client: holder, range } of this.conflicts(client, request)) {
-      const { type, start, end, pid } = range;
-      return { type, start, end, pid: holder === client ? pid : 0 };
-    }
-    return undefined;
+    const found = this.conflict(client, request);
+    if (!found) return undefined;
+    const { type, start, end, pid } = found.range;
+    return { type, start, end, pid: found.client === client ? pid : 0 };
   }
 
   // --- locking
@@ -168,7 +176,7 @@ export class LockTable {
       mine = [];
     }
     const unlock = request.type === F_UNLCK;
-    if (!unlock && this.blockers(client, request).length > 0) return BLOCKED;
+    if (!unlock && this.conflict(client, request)) return BLOCKED;
     const after = setRange(mine, request);
     const more = after.length - mine.length;
     if (more > 0 && client.count + more > client.limits.maxLocks) throw new PosixError('ENOLCK', 'too many locks');
@@ -232,30 +240,30 @@ export class LockTable {
 
   /**
    * Whether waiting would close a circle: an owner in the way waits for another, and so on, back to who asks
-   * (fs/locks.c posix_locks_deadlock, which gives up after ten owners; this does not).
+   * (fs/locks.c posix_locks_deadlock, which gives up after ten owners; this does not). Only owners who wait are looked
+   * at, of whom there are few, however many locks there are.
    */
   private deadlocks(client: LockClient, request: LockRequest): boolean {
     if (request.kind === 'flock') return false;
     const self = client.key(request.owner);
-    const seen = new Set<string>();
-    const next = this.blockers(client, request);
-    for (let key = next.pop(); key !== undefined; key = next.pop()) {
-      if (key === self) return true;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      for (const waiter of this.waiters) {
-        if (waiter.request.kind === 'posix' && waiter.client.key(waiter.request.owner) === key) {
-          next.push(...this.blockers(waiter.client, waiter.request));
-        }
+    const waiting = new Map<string, LockRequest[]>();
+    for (const waiter of this.waiters) {
+      const key = waiter.client.key(waiter.request.owner);
+      if (waiter.request.kind === 'flock' || key === self) continue;
+      const requests = waiting.get(key);
+      if (requests) requests.push(waiter.request);
+      else waiting.set(key, [waiter.request]);
+    }
+    const reached = [request];
+    for (let next = reached.pop(); next; next = reached.pop()) {
+      if (next !== request && this.inTheWay(self, next)) return true;
+      for (const [key, requests] of waiting) {
+        if (!this.inTheWay(key, next)) continue;
+        waiting.delete(key);
+        reached.push(...requests);
       }
     }
     return false;
-  }
-
-  private blockers(client: LockClient, request: LockRequest): string[] {
-    const keys = new Set<string>();
-    for (const { client: holder, owner } of this.conflicts(client, request)) keys.add(holder.key(owner));
-    return [...keys];
   }
 
   // --- waiting
