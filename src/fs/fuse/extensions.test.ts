@@ -75,8 +75,10 @@ describe('extensions of requests that make an inode', () => {
     ['more groups than fit', [...one, ...u32(16, 32), ...u32(3, 5)]],
     ['a name without its end', [...u32(24, 1), ...u32(0, 0), ...new Array(8).fill(0x61)]],
     ['no name', labels(['', [1]])],
-    ['a name that is too long', labels(['x'.repeat(256), [1]])],
-    ['two labels of one name', labels(['a', [1]], ['a', [2]])],
+    ['a name that is too long', labels([`security.${'x'.repeat(247)}`, [1]])],
+    ['a name space alone', labels(['security.', [1]])],
+    ['a name that is no label', labels(['system.posix_acl_access', [1]])],
+    ['two labels of one name', labels(['security.a', [1]], ['security.a', [2]])],
   ])('%s: EINVAL', (_, bytes, wanted) => {
     expect(errnoOf(bytes, wanted)).toBe(Errno.EINVAL);
   });

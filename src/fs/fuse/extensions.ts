@@ -10,6 +10,8 @@ import { FUSE_EXT_GROUPS, FUSE_MAX_NR_SECCTX, fuse_ext_header, fuse_secctx, fuse
 const ALIGN = 8;
 const align8 = (length: number): number => (length + 7) & ~7;
 const group = struct({ gid: u32 });
+/** What the names of labels begin with (include/uapi/linux/xattr.h XATTR_SECURITY_PREFIX). */
+const SPACE = 'security.';
 
 export interface Label {
   /** Of the xattr. */
@@ -42,7 +44,8 @@ function parseLabels(body: Uint8Array, count: number): Label[] {
     const start = reader.offset;
     const { size } = reader.struct(fuse_secctx);
     const name = reader.cstring();
-    if (name === '' || name.length > NAME_MAX) throw invalid('name of a label');
+    // Under any other name it would be an xattr that SETXATTR checks: an ACL, say.
+    if (!name.startsWith(SPACE) || name === SPACE || name.length > NAME_MAX) throw invalid('name of a label');
     if (size > XATTR_SIZE_MAX) throw new PosixError('E2BIG', 'label');
     if (labels.some((label) => label.name === name)) throw invalid('two labels of one name');
     labels.push({ name, value: reader.bytes(size) });
