@@ -100,6 +100,18 @@ describe('5.11 extended attributes', () => {
     expect(await errnoOf(client.listxattr(1, 100))).toBe('ERANGE');
   });
 
+  test('5.11 all of one file are at most 1 MiB: ENOSPC for the value that would be too much', async () => {
+    const { client } = await serve();
+    const full = new Uint8Array(65_536);
+    for (let i = 0; i < 15; i++) await client.setxattr(1, `user.${i}`, full);
+    await client.setxattr(1, 'user.last', full.subarray(0, 65_000));
+    expect(await errnoOf(client.setxattr(1, 'user.more', full))).toBe('ENOSPC');
+    expect(await errnoOf(client.setxattr(1, 'user.last', full))).toBe('ENOSPC');
+    expect((await client.getxattr(1, 'user.last', 65_536)).length).toBe(65_000);
+    await client.setxattr(1, 'user.3', bytes());
+    expect(await errnoOf(client.setxattr(1, 'user.last', full))).toBe('ok');
+  });
+
   test('5.11 5.16 ctime changes with set and remove, not with what fails, and mtime never', async () => {
     const { client, clock } = await serve();
     const { nodeid, attr } = await client.mknod(1, 'f', 0o100644);

@@ -21,6 +21,8 @@ export const LINK_MAX = 65_000;
 export const XATTR_NAME_MAX = 255;
 export const XATTR_SIZE_MAX = 65_536;
 export const XATTR_LIST_MAX = 65_536;
+/** Names and values of all xattrs of one file, bytes: they are kept in memory, and stored in one record. */
+export const XATTRS_MAX = 2 ** 20;
 /** Largest file, bytes: 16 TiB, what a 32-bit guest can address in pages (MAX_LFS_FILESIZE). */
 export const FILE_SIZE_MAX = 2 ** 44;
 
