@@ -139,6 +139,7 @@ describe('names', () => {
     const { nodeid } = await client.create(1, 'f');
     expect((await client.lookup(1, '..')).nodeid).toBe(1);
     expect(await errnoOf(client.lookup(nodeid, '.'))).toBe('ENOTDIR');
+    expect(await errnoOf(client.lookup(1, '/'))).toBe('EINVAL');
   });
 });
 

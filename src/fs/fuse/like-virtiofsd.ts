@@ -123,6 +123,7 @@ const looksUp =
     peek(call, () => {
       const name = call.reader.cstring();
       if (name === '') throw new PosixError('ENOENT');
+      if (name.includes('/')) throw new PosixError('EINVAL');
       if ((name === '.' || name === '..') && (directory.mode & S_IFMT) !== S_IFDIR) throw new PosixError('ENOTDIR');
     });
     return handle(call);
