@@ -20,7 +20,7 @@ mkdir d; echo one > d/f; cat d/f; ls -l d > /dev/null; ls -a d > /dev/null; stat
 ln -s f d/s; readlink d/s; ln d/f d/g; mknod d/n c 1 3; mv d/g d/h; rm d/h
 lab-files swap d 3
 chmod 600 d/f; df . > /dev/null; sync
-dd if=/dev/zero of=d/z bs=4k count=3 conv=fsync 2> /dev/null; lab-attr fallocate d/z keep 0 65536; lab-attr map d/z > /dev/null
+dd if=/dev/zero of=d/z bs=4k count=3 conv=fsync 2> /dev/null; lab-attr fallocate d/z keep 0 65536; lab-attr map d/f > /dev/null
 lab-attr copy d/z 0 d/f 0 100 > /dev/null; lab-attr birth d/f > /dev/null; lab-attr poll d/f; lab-attr flags d/f +d
 echo nameless | lab-attr tmpfile d d/t
 lab-attr setxattr d/f user.a 1; lab-attr getxattr d/f user.a; lab-attr listxattr d/f; lab-attr rmxattr d/f user.a
