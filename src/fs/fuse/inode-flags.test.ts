@@ -194,11 +194,16 @@ describe('5.13 IMMUTABLE: EPERM, for root too', () => {
   test('5.16 the times that a write-back cache kept of earlier writes are still told', async () => {
     const served = await serve();
     const { client } = served;
-    const { nodeid } = await client.create(1, 'f');
+    const { nodeid, fh } = await client.create(1, 'f');
     await setFlags(served, nodeid, IMMUTABLE);
-    const flush = { valid: FATTR.FATTR_MTIME | FATTR.FATTR_CTIME, mtime: 70, ctime: 71 };
+    const times = FATTR.FATTR_MTIME | FATTR.FATTR_CTIME;
+    const flush = { valid: times | FATTR.FATTR_FH, fh, mtime: 70, ctime: 71 };
     expect(await client.setattr(nodeid, flush)).toMatchObject({ mtime: 70, ctime: 71 });
     expect(await errnoOf(client.setattr(nodeid, { ...flush, valid: flush.valid | FATTR.FATTR_MODE }))).toBe('EPERM');
+    // A change of names or xattrs, told when nobody has the file open; but no time that somebody chose (touch -m -d).
+    const { mtime, mtimensec } = await client.getattr(nodeid);
+    expect(await client.setattr(nodeid, { valid: times, mtime, mtimensec, ctime: 72 })).toMatchObject({ ctime: 72 });
+    expect(await errnoOf(client.setattr(nodeid, { valid: times, mtime: 80, ctime: 73 }))).toBe('EPERM');
   });
 
   test('names of it: no link, unlink, rename from or onto', async () => {

@@ -1,6 +1,7 @@
 // SETATTR: chmod, chown, truncate, utimes in one. `valid` = 0 is legal and changes nothing but set-id bits.
 import { PosixError } from '../../../base/errno.ts';
 import { formatFlags } from '../../../base/flags.ts';
+import type { Inode } from '../../tree/inode.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../tree/mode.ts';
 import type { SetAttr } from '../../tree/tree.ts';
 import { FATTR, FUSE_OPCODE, fuse_attr_out, fuse_setattr_in } from '../abi.ts';
@@ -16,7 +17,7 @@ function time(s: number, ns: number): { s: number; ns: number } {
   return { s, ns };
 }
 
-function changes(call: Call, set: SetattrIn): SetAttr {
+function changes(call: Call, set: SetattrIn, inode: Inode): SetAttr {
   const { valid } = set;
   const change: SetAttr = {};
   if (valid & FATTR.FATTR_MODE) change.mode = set.mode & 0o7777;
@@ -29,7 +30,7 @@ function changes(call: Call, set: SetattrIn): SetAttr {
   else if (valid & FATTR.FATTR_MTIME) change.mtime = time(set.mtime, set.mtimensec);
   if (valid & FATTR.FATTR_CTIME) change.ctime = time(set.ctime, set.ctimensec);
   if (valid & (FATTR.FATTR_ATIME | FATTR.FATTR_MTIME | FATTR.FATTR_CTIME)) {
-    const source = timesOf(valid);
+    const source = timesOf(set, inode);
     if (source) change.times = source;
   }
   return change;
@@ -38,11 +39,15 @@ function changes(call: Call, set: SetattrIn): SetAttr {
 /**
  * Where the times of a SETATTR are from, undefined where somebody chose them. A guest with a write-back cache keeps the
  * times of modification and change itself: it flushes those two alone (fs/fuse/dir.c fuse_flush_times), and sends them
- * as they are where they are the present.
+ * as they are where they are the present. Chosen ones never come through an open file (fs/utimes.c vfs_utimes), flushed
+ * ones do as long as it may have been written.
  */
-function timesOf(valid: number): SetAttr['times'] {
+function timesOf({ valid, mtime, mtimensec }: SetattrIn, inode: Inode): SetAttr['times'] {
   const { FATTR_ATIME, FATTR_ATIME_NOW, FATTR_MTIME, FATTR_MTIME_NOW, FATTR_CTIME, FATTR_FH } = FATTR;
-  if (valid & FATTR_CTIME && (valid & ~(FATTR_MTIME | FATTR_CTIME | FATTR_FH)) === 0) return 'written';
+  if (valid & FATTR_CTIME && (valid & ~(FATTR_MTIME | FATTR_CTIME | FATTR_FH)) === 0) {
+    const same = (valid & FATTR_MTIME) === 0 || (mtime === inode.mtime && mtimensec === inode.mtimensec);
+    if (valid & FATTR_FH || same) return 'written';
+  }
   const atimeChosen = (valid & FATTR_ATIME) !== 0 && (valid & FATTR_ATIME_NOW) === 0;
   const mtimeChosen = (valid & FATTR_MTIME) !== 0 && (valid & (FATTR_MTIME_NOW | FATTR_CTIME)) === 0;
   // The present for one of the two alone is a choice as well (fs/utimes.c vfs_utimes: ATTR_TIMES_SET).
@@ -59,7 +64,7 @@ export const setattr = op({
     const set = call.arg(fuse_setattr_in);
     const { valid } = set;
     const inode = valid & FATTR.FATTR_FH ? call.handle(set.fh, false).inode : call.self();
-    const change = changes(call, set);
+    const change = changes(call, set, inode);
     if (change.mode !== undefined) change.mode |= inode.mode & S_IFMT;
     if (change.size !== undefined && (inode.mode & S_IFMT) !== S_IFREG) {
       throw new PosixError((inode.mode & S_IFMT) === S_IFDIR ? 'EISDIR' : 'EINVAL');
