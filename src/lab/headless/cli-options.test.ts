@@ -34,7 +34,7 @@ describe('the command line of npm run guest', () => {
 
   it('takes every option', () => {
     const words =
-      '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --locks --labels --like virtiofsd --reuse-inodes --inode-file-handles=prefer --fail-handles from:2:EIO --wrong both --tag t --load L --store S --log F --timeout 1.5 run.sh';
+      '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --locks --like virtiofsd --reuse-inodes --inode-file-handles=prefer --fail-handles from:2:EIO --wrong both --tag t --load L --store S --log F --timeout 1.5 run.sh';
     expect(parse(...words.split(' '))).toEqual({
       task: { do: 'script', file: 'run.sh' },
       kernel: 'K',
@@ -44,7 +44,7 @@ describe('the command line of npm run guest', () => {
       cache: 'always',
       writeback: true,
       locks: true,
-      labels: true,
+      labels: false,
       like: 'virtiofsd',
       reuse: true,
       handles: 'prefer',
@@ -56,6 +56,10 @@ describe('the command line of npm run guest', () => {
       log: 'F',
       timeout: 1.5,
     });
+  });
+
+  it('takes labels where they are kept', () => {
+    expect(parse('-c', 'ls', '--labels').labels).toBe(true);
   });
 
   it('takes --until as a pattern', () => {
@@ -81,6 +85,9 @@ describe('the command line of npm run guest', () => {
     [['-c', 'ls', '--inode-file-handles', 'always'], 'never, prefer, mandatory'],
     [['-c', 'ls', '--fail-handles', 'soon'], '--fail-handles'],
     [['-c', 'ls', '--wrong', 'all'], '--wrong'],
+    [['-c', 'ls', '--labels', '--like', 'virtiofsd'], '--labels'],
+    [['-c', 'ls', '--fail-handles', 'once:1'], 'needs --inode-file-handles'],
+    [['-c', 'ls', '--wrong', 'ids-without-pin'], 'needs --inode-file-handles'],
     [['-c', 'ls', '--tag', ''], '--tag'],
     [['-c', 'ls', '--tag', 'x'.repeat(37)], '--tag'],
     [['-c', 'ls', '--tag', 'a b'], '--tag'],

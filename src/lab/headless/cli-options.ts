@@ -89,7 +89,7 @@ export function parseCommandLine(words: string[]): GuestOptions | 'help' {
   }
   const { values, positionals } = parsed;
   if (values.help) return 'help';
-  return {
+  const options: GuestOptions = {
     task: task(values.c, values.until, positionals),
     kernel: values.kernel,
     initrd: values.initrd,
@@ -110,6 +110,16 @@ export function parseCommandLine(words: string[]): GuestOptions | 'help' {
     log: values.log,
     timeout: timeout(values.timeout),
   };
+  checkTogether(options);
+  return options;
+}
+
+/** What would do nothing is refused: whoever asks for it means to see it. */
+function checkTogether({ labels, like, handles, failHandles, wrong }: GuestOptions): void {
+  if (labels && like !== undefined) throw new UsageError(`--labels: ${like} takes none, leave out --like`);
+  if (handles !== undefined) return;
+  if (failHandles !== undefined) throw new UsageError('--fail-handles: needs --inode-file-handles');
+  if (wrong === 'ids-without-pin') throw new UsageError(`--wrong ${wrong}: needs --inode-file-handles`);
 }
 
 function parseWords(args: string[]) {
