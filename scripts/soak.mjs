@@ -70,13 +70,16 @@ const SOAKS = {
   },
 };
 
+/** What runs where nothing is named: what a length and a seed mean something to. */
+const USUAL = ['fuzz', 'handles', 'storm'];
+
 const HELP = `npm run --silent soak -- [RUN...] [--runs N] [--seed S]
 
 ${Object.entries(SOAKS)
   .map(([name, { what, unit, runs }]) => `  ${name.padEnd(8)} ${what}${runs > 0 ? ` (${runs} ${unit})` : ''}`)
   .join('\n')}
 
-Without a name all of them. The last line is "N passed, M failed"; the status is 0 where none failed.`;
+Without a name ${USUAL.join(', ')}. The last line is "N passed, M failed"; the status is 0 where none failed.`;
 
 /** @param {string | undefined} text @param {string} option @param {number} least */
 function wholeNumber(text, option, least) {
@@ -111,7 +114,7 @@ await command(async () => {
   await ensurePackages();
   let total = { passed: 0, failed: 0 };
   for (const [name, soak] of Object.entries(SOAKS)) {
-    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    if (!(positionals.length > 0 ? positionals : USUAL).includes(name)) continue;
     const count = runs ?? soak.runs;
     console.log(`\n=== ${name}: ${soak.what}${count > 0 ? `, ${count} ${soak.unit}` : ''}, seed ${seed}`);
     total = add(total, shown(await soak.run(count, seed)));

@@ -31,7 +31,7 @@ const SUITES = [
   },
   {
     name: 'image',
-    what: "the image's initramfs and tools are reproducible (the kernel: npm run soak)",
+    what: "the image's initramfs and tools are reproducible (the kernel: npm run soak -- image)",
     needs: ['image'],
     run: () => single('bash', join(ROOT, 'guest-images', 'reproducible-test.sh')),
   },
