@@ -1,5 +1,5 @@
-// The order in which ext4 lists a directory, as a server on it passes it on: by a hash of the name (fs/ext4/hash.c,
-// half MD4 with the seed that stands for none).
+// What a server on ext4 passes on of it: the order in which a directory is listed, by a hash of the name (fs/ext4/hash.c,
+// half MD4 with the seed that stands for none), and the sizes of directories and links.
 import { stringToBytes } from '../../base/iov.ts';
 import type { Directory } from '../tree/directory.ts';
 import type { Inode } from '../tree/inode.ts';
@@ -125,9 +125,9 @@ export interface Listed {
 }
 
 /**
- * All entries of a directory in ext4's order. A directory that never had more than one block has no index: there "." and ".." are placed by
- * their hashes as other names are, else they come first (fs/ext4/namei.c ext4_htree_fill_tree). Names whose cookies
- * would be the same get following ones, so that a listing can go on behind each.
+ * All entries of a directory in ext4's order. A directory that never had more than one block has no index: there "."
+ * and ".." are placed by their hashes as other names are, else they come first (fs/ext4/namei.c ext4_htree_fill_tree).
+ * Names whose cookies would be the same get following ones, so that a listing can go on behind each.
  */
 export function inExt4Order(dir: Inode, directory: Directory, parent: Inode): Listed[] {
   const names: { name: string; inode: Inode }[] = [

@@ -389,7 +389,8 @@ export class Tree {
 
   /**
    * Resolves when everything that has changed up to now is stored for good. One commit carries the whole tree, so the
-   * inode does not matter. Rejects with PosixError ENOSPC or EIO; nothing is lost then, and the next sync tries again.
+   * inode does not matter. Rejects with PosixError ENOSPC or EIO; nothing is lost then, and the next sync tries again,
+   * unless much was refused for want of room: then only once something was removed, or after a while.
    */
   sync(_inode?: Inode): Promise<void> {
     return this.behind.sync();

@@ -1,7 +1,7 @@
 // LSEEK: where data or a hole begins. Other kinds of seeking the guest does itself.
 import { PosixError } from '../../../base/errno.ts';
 import type { Inode } from '../../tree/inode.ts';
-import { FUSE_INIT_FLAGS, FUSE_OPCODE, fuse_lseek_in, fuse_lseek_out } from '../abi.ts';
+import { FUSE_OPCODE, fuse_lseek_in, fuse_lseek_out } from '../abi.ts';
 import type { Call } from '../call.ts';
 import { O_ACCMODE, O_RDONLY, SEEK } from '../linux.ts';
 import { arg, op } from '../op.ts';
@@ -14,8 +14,7 @@ const kind = (whence: number): string =>
  * that a copy of a file that was just written would be all holes. Once no program can write to it any more, it is here.
  */
 function mayBeBehind({ session }: Call, inode: Inode): boolean {
-  const later = (session.negotiated.flags & FUSE_INIT_FLAGS.FUSE_WRITEBACK_CACHE) !== 0;
-  if (!later || session.policy.like === 'virtiofsd') return false;
+  if (!session.writeback || session.policy.like === 'virtiofsd') return false;
   for (const handle of session.handles.entries()) {
     if (handle.inode === inode && (handle.flags & O_ACCMODE) !== O_RDONLY) return true;
   }
