@@ -334,6 +334,15 @@ describe('an entry of the table', () => {
     expect((await client.list(1)).map(({ name }) => name)).toEqual(['.', '..', 'f', 'g']);
   });
 
+  it('mandatory: a CREATE whose look-up fails has not emptied the file that is there', async () => {
+    const served = await table({ mode: 'mandatory', failure: { when: 'from', at: 1 } });
+    const ino = await write(served.tree, 'f', 'A');
+    const O_RDWR_TRUNC = 0o1002;
+    expect(await errnoOf(served.client.create(1, 'f', 0o100644, O_RDWR_TRUNC))).toBe('EOPNOTSUPP');
+    expect(served.tree.inode(ino)).toMatchObject({ size: 1, holds: 0 });
+    expect(served.server.session.handles.size).toBe(0);
+  });
+
   it('5.2 mandatory: READDIRPLUS lists what it may not name, without a nodeid', async () => {
     const served = await table({ mode: 'mandatory', failure: { when: 'from', at: 1, of: ({ ino }) => ino === 3 } });
     const { client, tree } = served;

@@ -155,6 +155,11 @@ export class Call implements Grants {
     this.writer.struct(fuse_entry_out, this.fillEntry);
   }
 
+  /** Writes the entry that was put last once more, where the writer stands: the inode has changed since. */
+  putEntryAgain(): void {
+    this.writer.struct(fuse_entry_out, this.fillEntry);
+  }
+
   /** As putEntry, in a listing: false, and nothing appended, where the look-up is refused. */
   tryEntry(inode: Inode): boolean {
     try {

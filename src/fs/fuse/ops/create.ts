@@ -28,12 +28,13 @@ export const create = op({
     } else if (flags & O_FLAGS.O_EXCL) throw new PosixError('EEXIST');
     else if ((inode.mode & S_IFMT) === S_IFDIR) throw new PosixError('EISDIR');
     const start = call.writer.offset;
-    call.writer.skip(fuse_entry_out.size);
-    openFile(call, inode, truncate, open_flags);
-    const end = call.writer.offset;
-    // The entry is written last: an O_TRUNC has changed what it says.
-    call.writer.seek(start);
+    // First, because the look-up may be refused: a file that was not opened was not emptied.
     call.putEntry(inode);
+    openFile(call, inode, truncate, open_flags);
+    if ((truncate & O_FLAGS.O_TRUNC) === 0) return;
+    const end = call.writer.offset;
+    call.writer.seek(start);
+    call.putEntryAgain();
     call.writer.seek(end);
   },
   asked(request) {
