@@ -1,5 +1,6 @@
 // The one line at the bottom: the guest's state, the counters, what is not stored yet, and where files are kept.
 import type { ComponentChildren } from 'preact';
+import type { Agreed } from '../lab/messages.ts';
 import { formatBytes, formatCount } from './format.ts';
 import { Icon } from './icons.tsx';
 import type { Lab, LabStage } from './lab-client.ts';
@@ -67,6 +68,12 @@ function Keep({ lab }: { lab: Lab }) {
   );
 }
 
+const MOUNT = 'Cache policy of the mount, and the tree that is mounted.';
+
+/** In the title, because the line is full. */
+const agreedText = ({ protocol, flags }: Agreed): string =>
+  `Agreed with the guest: FUSE ${protocol}, ${flags.join(', ')}.`;
+
 export function StatusLine({ lab }: { lab: Lab }) {
   const { requests, requestsPerSecond, cachedInodes, bytesStored, dirtyBytes } = lab.counters.value;
   const { cache, writeback, locks, like, tree } = lab.options;
@@ -102,14 +109,9 @@ export function StatusLine({ lab }: { lab: Lab }) {
       </Counter>
       <span class="space" />
       <Keep lab={lab} />
-      <span class="mount" title="Cache policy of the mount, and the tree that is mounted">
+      <span class="mount" title={agreed ? `${MOUNT} ${agreedText(agreed)}` : MOUNT}>
         {policy.join(', ')} · tree {tree}
       </span>
-      {agreed && (
-        <span class="mount" title={`What guest and server agreed: ${agreed.flags.join(', ')}`}>
-          FUSE {agreed.protocol}
-        </span>
-      )}
     </footer>
   );
 }
