@@ -102,7 +102,7 @@ export const RULES: Readonly<Record<InitFlag, Rule>> = {
   FUSE_NO_OPENDIR_SUPPORT: { take: false, why: 'opens of directories are served, they end a listing' },
   FUSE_EXPLICIT_INVAL_DATA: { take: false, why: 'AUTO_INVAL_DATA is taken' },
   FUSE_MAP_ALIGNMENT: noDax,
-  FUSE_SUBMOUNTS: { take: true, why: 'attributes may carry FUSE_ATTR_SUBMOUNT' },
+  FUSE_SUBMOUNTS: { take: true, why: 'attributes may carry FUSE_ATTR_SUBMOUNT; no tree has a submount yet' },
   FUSE_HANDLE_KILLPRIV_V2: { take: true, why: 'set-id bits are cleared here: no GETXATTR before each first write' },
   FUSE_SETXATTR_EXT: { take: true, why: 'the struct of today; it says when an ACL takes the set-group-id bit away' },
   FUSE_INIT_EXT: { take: true, why: 'flags2 is read and answered' },

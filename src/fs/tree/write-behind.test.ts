@@ -88,6 +88,21 @@ it('a large commit that found no room is tried again when something is removed, 
   expect(store.attempts).toBe(2);
 });
 
+it('a large commit that found no room is tried again by a sync half a minute later, however long the tree waits', async () => {
+  const { store, tree } = await withStoredFile();
+  store.refusals = 2;
+  const large = tree.mknod(tree.root, 'large', { mode: S_IFREG | 0o644, ...owner });
+  await tree.write(large, 0, 2 ** 20, { copyTo: (target) => void target.fill(1) });
+  await expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(store.attempts).toBe(2);
+  await expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
+  expect(store.attempts).toBe(2);
+  await vi.advanceTimersByTimeAsync(31_000);
+  await tree.sync();
+  expect(store.attempts).toBe(3);
+});
+
 it('a large commit that found no room is tried again by itself', async () => {
   const { store, tree } = await withStoredFile();
   store.refusals = 2;

@@ -78,8 +78,8 @@ export class WriteBehind {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private hurried = false;
   private retryMs = 0;
-  /** Set by a commit that found no room: what it was to add, and the refusal. Until something is dropped, or it is time. */
-  private full: { bytes: number; refused: StoreError } | undefined;
+  /** Set by a commit that found no room: what it was to add, the refusal, and when. Until something is dropped. */
+  private full: { bytes: number; refused: StoreError; at: number } | undefined;
   private lost: StoreError | undefined;
 
   constructor(store: Store, cache: ChunkCache, source: CommitSource, options: WriteBehindOptions) {
@@ -182,9 +182,10 @@ export class WriteBehind {
       ticket.reject(new PosixError('EIO', this.lost.message));
       return;
     }
-    if (this.full && ticket.relieved === undefined && this.dirty.bytes >= this.full.bytes) {
+    const refused = this.hopeless(ticket);
+    if (refused) {
       this.next = undefined;
-      ticket.reject(new PosixError('ENOSPC', this.full.refused.message));
+      ticket.reject(new PosixError('ENOSPC', refused.message));
       return;
     }
     const prepared = this.store.ready?.() ?? this.source.prepare();
@@ -204,6 +205,14 @@ export class WriteBehind {
         this.failed(ticket, error);
       },
     );
+  }
+
+  /** Why a commit need not be tried: one that added no more found no room, a moment ago. */
+  private hopeless(ticket: Ticket): StoreError | undefined {
+    const { full } = this;
+    if (!full || ticket.relieved !== undefined || this.dirty.bytes < full.bytes) return undefined;
+    // Room may have come from elsewhere.
+    return performance.now() - full.at < FULL_RETRIES_MS[0] ? full.refused : undefined;
   }
 
   /** Writes everything that is dirty. From here to the store's copies nothing is awaited: the batch is one moment. */
@@ -231,7 +240,7 @@ export class WriteBehind {
         const { bytes } = set;
         this.dirty.merge(set);
         if (bytes >= COSTLY_ATTEMPT && error instanceof StoreError && error.code === 'quota') {
-          this.full = { bytes, refused: error };
+          this.full = { bytes, refused: error, at: performance.now() };
         }
         const removes = batch.drops.length > 0 || batch.removals.length > 0;
         if (removes && error instanceof StoreError && error.code === 'quota') this.relieve(ticket, error);
