@@ -45,6 +45,12 @@ async function withStoredFile(): Promise<{ store: FullStore; tree: Tree }> {
   return { store, tree };
 }
 
+/** Unsaved, and so much that an attempt to commit it is costly. */
+async function writeLarge(tree: Tree): Promise<void> {
+  const large = tree.mknod(tree.root, 'large', { mode: S_IFREG | 0o644, ...owner });
+  await tree.write(large, 0, 2 ** 20, { copyTo: (target) => void target.fill(1) });
+}
+
 it('a removal is tried again while the room that was given up is not counted yet', async () => {
   const { store, tree } = await withStoredFile();
   store.refusals = 3;
@@ -79,8 +85,7 @@ it('the reserve is kept from what only adds', async () => {
 it('a large commit that found no room is tried again when something is removed, not by each sync', async () => {
   const { store, tree } = await withStoredFile();
   store.refusals = 1;
-  const large = tree.mknod(tree.root, 'large', { mode: S_IFREG | 0o644, ...owner });
-  await tree.write(large, 0, 2 ** 20, { copyTo: (target) => void target.fill(1) });
+  await writeLarge(tree);
   for (let i = 0; i < 3; i++) await expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
   expect(store).toMatchObject({ attempts: 1, reserve: true });
   tree.unlink(tree.root, 'file');
@@ -91,8 +96,7 @@ it('a large commit that found no room is tried again when something is removed, 
 it('a large commit that found no room is tried again by a sync half a minute later, however long the tree waits', async () => {
   const { store, tree } = await withStoredFile();
   store.refusals = 2;
-  const large = tree.mknod(tree.root, 'large', { mode: S_IFREG | 0o644, ...owner });
-  await tree.write(large, 0, 2 ** 20, { copyTo: (target) => void target.fill(1) });
+  await writeLarge(tree);
   await expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
   await vi.advanceTimersByTimeAsync(30_000);
   expect(store.attempts).toBe(2);
@@ -106,8 +110,7 @@ it('a large commit that found no room is tried again by a sync half a minute lat
 it('a large commit that found no room is tried again by itself', async () => {
   const { store, tree } = await withStoredFile();
   store.refusals = 2;
-  const large = tree.mknod(tree.root, 'large', { mode: S_IFREG | 0o644, ...owner });
-  await tree.write(large, 0, 2 ** 20, { copyTo: (target) => void target.fill(1) });
+  await writeLarge(tree);
   await expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
   await vi.advanceTimersByTimeAsync(30_000);
   expect(store.attempts).toBe(2);
@@ -119,8 +122,7 @@ it('a large commit that found no room is tried again by itself', async () => {
 it('room that is given up serves a large commit too, if it removes something', async () => {
   const { store, tree } = await withStoredFile();
   store.refusals = 1;
-  const large = tree.mknod(tree.root, 'large', { mode: S_IFREG | 0o644, ...owner });
-  await tree.write(large, 0, 2 ** 20, { copyTo: (target) => void target.fill(1) });
+  await writeLarge(tree);
   tree.unlink(tree.root, 'file');
   await tree.sync();
   expect(store).toMatchObject({ attempts: 2, reserve: false });
