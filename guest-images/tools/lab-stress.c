@@ -6,7 +6,7 @@
  *
  * Each process has a directory of its own, of which it keeps a model, and shares another one with the rest. In its own
  * one every call must succeed or fail as the model says, and content, sizes, link counts and xattrs must be the model's;
- * in the shared one anything may happen but what no file system does (errors that are none of the race's, content of
+ * in the common one anything may happen but what no file system does (errors that are none of the race's, content of
  * another file, EIO, a hang). MEGABYTES of memory are kept dirty by a further process meanwhile. At the end all of it is
  * compared and removed. Ends with 0 and prints the number of operations, or with 1 and says what was not so.
  */
@@ -28,7 +28,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { NAMES = 40, FILES = 48, SIZE_MAX_ = 200000, XATTR_MAX_ = 300, SHARED_NAMES = 24, SHARED_SIZE = 70000 };
+enum { NAMES = 40, FILES = 48, SIZE_MAX_ = 200000, XATTR_MAX_ = 300, COMMON_NAMES = 24, COMMON_SIZE = 70000 };
 
 struct file {
 	int links, directory, symlink, open;
@@ -402,52 +402,52 @@ static void list(const char *dir, int below_it)
 }
 
 /* Among files that all processes change. Content is one byte value a file, whatever the length. */
-static void shared(void)
+static void common(void)
 {
-	static unsigned char buffer[SHARED_SIZE];
+	static unsigned char buffer[COMMON_SIZE];
 	char name[40], other[40];
-	int i = below(SHARED_NAMES), fd, n;
+	int i = below(COMMON_NAMES), fd, n;
 	DIR *stream;
 
-	snprintf(name, sizeof name, "../shared/file-%d", i);
-	snprintf(other, sizeof other, "../shared/file-%d", below(SHARED_NAMES));
+	snprintf(name, sizeof name, "../common/file-%d", i);
+	snprintf(other, sizeof other, "../common/file-%d", below(COMMON_NAMES));
 	errno = 0;
 	switch (below(8)) {
 	case 0:
 	case 1:
-		doing = "shared create";
+		doing = "common create";
 		fd = open(name, O_CREAT | O_RDWR | (below(2) ? O_TRUNC : 0), 0600);
 		check(fd >= 0);
 		memset(buffer, 's', sizeof buffer);
-		n = 1 + below(SHARED_SIZE);
-		check(pwrite(fd, buffer, n, below(SHARED_SIZE)) == n);
+		n = 1 + below(COMMON_SIZE);
+		check(pwrite(fd, buffer, n, below(COMMON_SIZE)) == n);
 		check(close(fd) == 0);
 		break;
 	case 2:
-		doing = "shared unlink";
+		doing = "common unlink";
 		if (unlink(name))
 			check(errno == ENOENT);
 		break;
 	case 3:
-		doing = "shared rename";
+		doing = "common rename";
 		if (syscall(SYS_renameat2, AT_FDCWD, name, AT_FDCWD, other, below(3)))
 			check(errno == ENOENT || errno == EEXIST);
 		break;
 	case 4:
-		doing = "shared link";
+		doing = "common link";
 		if (link(name, other))
 			check(errno == ENOENT || errno == EEXIST);
 		break;
 	case 5:
-		doing = "shared list";
-		stream = opendir("../shared");
+		doing = "common list";
+		stream = opendir("../common");
 		check(stream != NULL);
 		while (readdir(stream))
 			;
 		check(errno == 0 && closedir(stream) == 0);
 		break;
 	default:
-		doing = "shared read";
+		doing = "common read";
 		fd = open(name, O_RDONLY);
 		if (fd < 0) {
 			check(errno == ENOENT);
@@ -466,7 +466,7 @@ static void step(void)
 	int name = below(NAMES), other = below(NAMES);
 
 	if (below(5) == 0)
-		shared();
+		common();
 	else if (below(20) == 0)
 		orphan();
 	else if (below(30) == 0)
@@ -570,7 +570,7 @@ int main(int argc, char **argv)
 	processes = atoi(argv[2]);
 	operations = atol(argv[3]);
 	seed = strtoull(argv[4], NULL, 10);
-	check(chdir(argv[1]) == 0 && mkdir("shared", 0700) == 0);
+	check(chdir(argv[1]) == 0 && mkdir("common", 0700) == 0);
 	if (argc > 5 && !(hog_pid = fork()))
 		hog((size_t)atoi(argv[5]) << 20);
 	for (self = 1; self <= processes; self++) {
@@ -590,14 +590,14 @@ int main(int argc, char **argv)
 		waitpid(hog_pid, &status, 0);
 	}
 	self = 0;
-	for (int i = 0; i < SHARED_NAMES; i++) {
-		snprintf(name, sizeof name, "shared/file-%d", i);
+	for (int i = 0; i < COMMON_NAMES; i++) {
+		snprintf(name, sizeof name, "common/file-%d", i);
 		if (unlink(name))
 			check(errno == ENOENT);
 	}
 	if (failed)
 		return 1;
-	check(rmdir("shared") == 0);
+	check(rmdir("common") == 0);
 	printf("%ld operations\n", processes * operations);
 	return 0;
 }
