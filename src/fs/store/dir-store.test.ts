@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
-import { contentOf } from '../../../test/tree-model.ts';
+import { contentOf } from '../../../test/tree-driver.ts';
 import { readerOf } from '../../base/iov.ts';
 import { checkTree } from '../tree/check-tree.ts';
 import { type Batch, SCHEMA, StoreError } from '../tree/store.ts';

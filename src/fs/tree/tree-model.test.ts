@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MemoryStore } from '../../../test/memory-store.ts';
-import { dumpTree, steps, TreeDriver, TreeModel } from '../../../test/tree-model.ts';
+import { dumpTree, TreeDriver } from '../../../test/tree-driver.ts';
+import { steps, TreeModel } from '../../../test/tree-model.ts';
 import { checkTree } from './check-tree.ts';
 import { Tree } from './tree.ts';
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { FaultyStore } from '../../../test/faulty-store.ts';
 import { MemoryStore } from '../../../test/memory-store.ts';
-import { contentOf } from '../../../test/tree-model.ts';
+import { contentOf } from '../../../test/tree-driver.ts';
 import { PosixError } from '../../base/errno.ts';
 import { readerOf } from '../../base/iov.ts';
 import { checkTree } from './check-tree.ts';
