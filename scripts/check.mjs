@@ -24,7 +24,7 @@ const CHECKS = [
   ['types of tests and scripts', () => tool('tsc', '-p', 'tsconfig.test.json')],
   ['lint and format', () => tool('biome', fixing ? 'check' : 'ci', ...(fixing ? ['--write'] : []), ...colours, '.')],
   ['layers', async () => none((await import('./check-imports.mjs')).checkImports())],
-  ['tree', async () => none((await import('./check-tree.mjs')).checkTree())],
+  ['repository', async () => none((await import('./check-repository.mjs')).checkRepository())],
 ];
 
 /** Runs them all and returns how many passed and failed. */

@@ -1,7 +1,7 @@
 // The checks find what they are there to find, and nothing else.
 import { describe, expect, test } from 'vitest';
 import { problemsIn, whyNotImport } from './check-imports.mjs';
-import { problemsWith } from './check-tree.mjs';
+import { problemsWith } from './check-repository.mjs';
 
 describe('imports', () => {
   test.each([

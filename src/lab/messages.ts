@@ -48,6 +48,34 @@ export interface LabOptions {
   p9?: boolean;
 }
 
+/** The tasks of the worker: what each is given, and what it ends with. */
+export interface Tasks {
+  /** Stores everything that has changed up to now for good. */
+  sync: { given: object; result: undefined };
+}
+export type TaskName = keyof Tasks;
+export type Task<Name extends TaskName = TaskName> = { [Each in Name]: { do: Each } & Tasks[Each]['given'] }[Name];
+export type TaskResult<Name extends TaskName = TaskName> = Tasks[Name]['result'];
+
+/** How far a task is. */
+export interface Progress {
+  /** In bytes, or what else `total` is counted in. */
+  done: number;
+  /** Undefined where it is not known yet. */
+  total: number | undefined;
+  /** What it is at: a path, a step. */
+  what: string;
+}
+
+/** Why a task did not do what it should. */
+export type TaskFailureCode =
+  /** The person gave it up. */
+  | 'cancelled'
+  /** It cannot be done, for the reason in the message, which is for people; nothing was changed. */
+  | 'refused'
+  /** The failures of the lab that a task can have too. */
+  | FailureCode;
+
 export type ToWorker =
   | { type: 'start'; assets: GuestAssets; cmdline: string; options: LabOptions }
   /** Typed into the terminal. */
@@ -62,6 +90,10 @@ export type ToWorker =
   | { type: 'run'; id: number; script: string }
   /** Every record up to and with this ordinal was taken in: back-pressure. */
   | { type: 'log-ack'; seq: number }
+  /** Work that takes its time; answered by `task-done` or `task-failed` with the same id, `task-progress` before. */
+  | { type: 'task'; id: number; task: Task }
+  /** Gives a task up: it ends with `task-failed` and the code `cancelled`, unless it has ended meanwhile. */
+  | { type: 'cancel'; id: number }
   /** Write everything dirty to the store now (page hidden or going away). */
   | { type: 'commit-now' }
   /** The last order: ends the guest, stores what is dirty and lets go of the tree; answered by `closed`. */
@@ -155,6 +187,9 @@ export type FromWorker =
   | { type: 'command'; event: 'end'; shell: number; status: number; seq: number }
   /** What a script printed, and its status as a shell has it; undefined: the guest went away before it ended. */
   | { type: 'ran'; id: number; status: number | undefined; stdout: Uint8Array; stderr: Uint8Array }
+  | { type: 'task-progress'; id: number; progress: Progress }
+  | { type: 'task-done'; id: number; result: TaskResult }
+  | { type: 'task-failed'; id: number; code: TaskFailureCode; message: string }
   | { type: 'counters'; counters: Counters }
   /** A guest has mounted: INIT was answered. */
   | { type: 'agreed'; agreed: Agreed }

@@ -9,11 +9,12 @@ import { Lab } from './lab.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { nodeidsOf } from './nodeids.ts';
 import { CONSOLE_INTERVAL, COUNTER_INTERVAL, LOG_INTERVAL, Outbox } from './outbox.ts';
+import { TaskRefused, TaskRunner } from './tasks.ts';
 
 declare const self: DedicatedWorkerGlobalScope;
 
 type Start = Extract<ToWorker, { type: 'start' }>;
-type Order = Exclude<ToWorker, Start | { type: 'close' }>;
+type Order = Exclude<ToWorker, Start | { type: 'close' | 'task' | 'cancel' }>;
 
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void => self.postMessage(message, transfer);
 const fail = (error: unknown): void => post({ type: 'failed', ...explainFailure(error) });
@@ -104,6 +105,18 @@ let openTree: Tree | undefined;
 /** Orders that came before there was a lab to take them. */
 let early: Order[] = [];
 
+const tasks = new TaskRunner(
+  {
+    async sync() {
+      if (openTree === undefined) throw new TaskRefused('No tree is open.');
+      await openTree.sync();
+      return undefined;
+    },
+  },
+  post,
+  () => performance.now(),
+);
+
 async function start({ assets, cmdline, options }: Start): Promise<void> {
   post({ type: 'hello', timeOrigin: performance.timeOrigin });
   post({ type: 'stage', stage: 'opening-tree' });
@@ -164,6 +177,8 @@ async function compile(bytes: ArrayBuffer): Promise<WebAssembly.Module> {
 self.onmessage = ({ data }: MessageEvent<ToWorker>): void => {
   if (data.type === 'start') start(data).catch(fail);
   else if (data.type === 'close') close().catch(fail);
+  else if (data.type === 'task') void tasks.run(data.id, data.task);
+  else if (data.type === 'cancel') tasks.cancel(data.id);
   else if (running === undefined) early.push(data);
   else running.take(data);
 };

@@ -106,3 +106,29 @@ test('of two starts at once the last one counts', async () => {
   expect(FakeWorker.made.length).toBe(2);
   expect(worker(1).orders.map((order) => order.type)).toEqual(['start', 'resize']);
 });
+
+test('a task is answered to whoever asked, and given up where the worker ends', async () => {
+  const lab = makeLab();
+  await lab.start();
+  const order = () => worker(0).orders.filter((each) => each.type === 'task' || each.type === 'cancel');
+  const told: number[] = [];
+  const first = lab.task({ do: 'sync' }, { onProgress: ({ done }) => told.push(done) });
+  const ending = new AbortController();
+  const second = lab.task({ do: 'sync' }, { signal: ending.signal });
+  ending.abort();
+  expect(order()).toEqual([
+    { type: 'task', id: 1, task: { do: 'sync' } },
+    { type: 'task', id: 2, task: { do: 'sync' } },
+    { type: 'cancel', id: 2 },
+  ]);
+  worker(0).say({ type: 'task-progress', id: 1, progress: { done: 4, total: 5, what: 'x' } });
+  worker(0).say({ type: 'task-failed', id: 2, code: 'cancelled', message: 'so' });
+  worker(0).say({ type: 'task-done', id: 1, result: undefined });
+  expect(await first).toBeUndefined();
+  expect(told).toEqual([4]);
+  await expect(second).rejects.toMatchObject({ code: 'cancelled', message: 'so' });
+
+  const third = lab.task({ do: 'sync' });
+  void lab.start();
+  await expect(third).rejects.toMatchObject({ code: 'cancelled' });
+});

@@ -1,6 +1,18 @@
 // The page's end of the lab: starts and restarts the worker, and turns what it says into signals.
 import { signal } from '@preact/signals';
-import type { Agreed, Counters, FromWorker, LabOptions, Stage, ToWorker } from '../lab/messages.ts';
+import type {
+  Agreed,
+  Counters,
+  FromWorker,
+  LabOptions,
+  Progress,
+  Stage,
+  Task,
+  TaskFailureCode,
+  TaskName,
+  TaskResult,
+  ToWorker,
+} from '../lab/messages.ts';
 import { type Failure, isPassing } from './failures.ts';
 import { type FileProgress, type GuestImage, ImageLoader, LoadError } from './image-loader.ts';
 import { LogModel } from './log-model.ts';
@@ -40,6 +52,29 @@ export interface Persistence {
   asked: 'no' | 'granted' | 'denied';
 }
 
+/** Why a task did not do what it should. */
+export class TaskError extends Error {
+  override readonly name = 'TaskError';
+  readonly code: TaskFailureCode;
+  constructor(code: TaskFailureCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface TaskOptions {
+  onProgress?: (progress: Progress) => void;
+  /** Gives the task up. */
+  signal?: AbortSignal;
+}
+
+/** A task that the worker has not answered yet. */
+interface Waiting {
+  resolve: (result: TaskResult) => void;
+  reject: (error: TaskError) => void;
+  onProgress: ((progress: Progress) => void) | undefined;
+}
+
 export class Lab {
   readonly options: LabOptions;
   readonly stage = signal<LabStage>('loading');
@@ -67,6 +102,8 @@ export class Lab {
   private starts = 0;
   /** The end of the worker before. */
   private ended = Promise.resolve();
+  private readonly tasks = new Map<number, Waiting>();
+  private lastTask = 0;
   private screens: Screens | undefined;
   private size = { cols: 80, rows: 24 };
 
@@ -135,6 +172,25 @@ export class Lab {
 
   ctrlAltDel(): void {
     this.post({ type: 'ctrl-alt-del' });
+  }
+
+  /** Has the worker do something. Rejects with TaskError, also where the worker ends before it was done. */
+  task<Name extends TaskName>(task: Task<Name>, { onProgress, signal }: TaskOptions = {}): Promise<TaskResult<Name>> {
+    const id = ++this.lastTask;
+    const { worker } = this;
+    if (worker === undefined) return Promise.reject(new TaskError('refused', 'The lab is not running.'));
+    return new Promise((resolve, reject) => {
+      this.tasks.set(id, { resolve: resolve as Waiting['resolve'], reject, onProgress });
+      this.post({ type: 'task', id, task });
+      const cancel = (): void => this.post({ type: 'cancel', id });
+      if (signal?.aborted) cancel();
+      else signal?.addEventListener('abort', cancel, { once: true });
+    });
+  }
+
+  private tasksLost(): void {
+    for (const { reject } of this.tasks.values()) reject(new TaskError('cancelled', 'The lab was ended.'));
+    this.tasks.clear();
   }
 
   /** The page goes out of sight, perhaps for ever. */
@@ -207,6 +263,17 @@ export class Lab {
         else this.log.commands.end(message.shell, message.status, message.seq);
         this.log.changed();
         break;
+      case 'task-progress':
+        this.tasks.get(message.id)?.onProgress?.(message.progress);
+        break;
+      case 'task-done':
+        this.tasks.get(message.id)?.resolve(message.result);
+        this.tasks.delete(message.id);
+        break;
+      case 'task-failed':
+        this.tasks.get(message.id)?.reject(new TaskError(message.code, message.message));
+        this.tasks.delete(message.id);
+        break;
       case 'counters':
         this.counters.value = message.counters;
         break;
@@ -248,6 +315,7 @@ export class Lab {
     const { worker } = this;
     if (worker === undefined) return this.ended;
     this.worker = undefined;
+    this.tasksLost();
     this.ended = this.close(worker);
     return this.ended;
   }

@@ -27,7 +27,7 @@ export function problemsWith(file, bytes) {
   if (bytes.includes(0)) return [`${file}: a binary file`];
   const problems = [];
   // This file has to spell what it looks for.
-  if (file === 'scripts/check-tree.mjs' || file === 'scripts/checks.test.ts') return [];
+  if (file === 'scripts/check-repository.mjs' || file === 'scripts/checks.test.ts') return [];
   for (const [index, line] of bytes.toString('utf8').split('\n').entries()) {
     for (const { pattern, why, except } of FORBIDDEN) {
       if (!except?.test(file) && pattern.test(line)) problems.push(`${file}:${index + 1}: ${why}`);
@@ -37,7 +37,7 @@ export function problemsWith(file, bytes) {
 }
 
 /** Every problem of the files that git tracks; none where this is no git checkout. */
-export function checkTree() {
+export function checkRepository() {
   if (!existsSync(join(ROOT, '.git'))) return [];
   return execFileSync('git', ['ls-files', '-z'], { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 26 })
     .split('\0')

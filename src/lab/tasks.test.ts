@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { StoreError } from '../fs/tree/store.ts';
+import type { FromWorker } from './messages.ts';
+import { type TaskContext, TaskRefused, TaskRunner } from './tasks.ts';
+
+/** A runner whose one task does what a test wants, and what it told the page. */
+function runner(perform: (context: TaskContext) => Promise<undefined>) {
+  const said: FromWorker[] = [];
+  const clock = { now: 0 };
+  const tasks = new TaskRunner(
+    { sync: (_task, context) => perform(context) },
+    (message) => said.push(message),
+    () => clock.now,
+  );
+  return { tasks, said, clock };
+}
+
+test('a task is answered once, with its result', async () => {
+  const { tasks, said } = runner(async () => undefined);
+  await tasks.run(7, { do: 'sync' });
+  expect(said).toEqual([{ type: 'task-done', id: 7, result: undefined }]);
+});
+
+test('what went wrong is told with a code: refused, of the lab, or a mistake', async () => {
+  const failures = [new TaskRefused('not now'), new StoreError('quota', 'no room'), new Error('oops')];
+  for (const [i, code] of ['refused', 'quota', 'internal'].entries()) {
+    const { tasks, said } = runner(() => Promise.reject(failures[i]));
+    await tasks.run(1, { do: 'sync' });
+    expect(said).toEqual([{ type: 'task-failed', id: 1, code, message: failures[i]?.message }]);
+  }
+});
+
+test('a task that is given up ends as cancelled; one that has ended does not end again', async () => {
+  const { tasks, said } = runner(
+    ({ signal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+      }),
+  );
+  const done = tasks.run(3, { do: 'sync' });
+  tasks.cancel(4);
+  expect(said).toEqual([]);
+  tasks.cancel(3);
+  await done;
+  tasks.cancel(3);
+  expect(said).toEqual([{ type: 'task-failed', id: 3, code: 'cancelled', message: 'It was given up.' }]);
+});
+
+test('reports that follow each other closely are left out', async () => {
+  const { tasks, said, clock } = runner(async ({ report }) => {
+    for (let done = 0; done < 25; done++) {
+      report({ done, total: 25, what: 'x' });
+      clock.now += 10;
+    }
+    return undefined;
+  });
+  await tasks.run(1, { do: 'sync' });
+  expect(said.map((message) => (message.type === 'task-progress' ? message.progress.done : message.type))).toEqual([
+    0,
+    10,
+    20,
+    'task-done',
+  ]);
+});
