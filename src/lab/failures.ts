@@ -20,6 +20,8 @@ const STORE_CODES: Readonly<Record<StoreErrorCode, FailureCode>> = {
   quota: 'quota',
   locked: 'tree-locked',
   lost: 'tree-lost',
+  stale: 'store-failing',
+  name: 'tree-name',
   io: 'store-failing',
 };
 

@@ -1,4 +1,5 @@
 // The lab in a Web Worker: messages in, messages out, the tree in IndexedDB under this tab's lock.
+import { databaseName } from '../fs/store/indexeddb-names.ts';
 import { IndexedDbStore } from '../fs/store/indexeddb-store.ts';
 import { lockTree, type TreeLock } from '../fs/store/tree-lock.ts';
 import { Tree } from '../fs/tree/tree.ts';
@@ -123,7 +124,7 @@ async function start({ assets, cmdline, options }: Start): Promise<void> {
   const wasm = await compile(assets.wasm);
   lock = await lockTree(options.tree);
   let lab: Lab | undefined;
-  const store = new IndexedDbStore(options.tree, {
+  const store = new IndexedDbStore(databaseName(options.tree), {
     onLost: (error) => {
       // Nothing can be kept any more: a guest that went on would lose what it is told was written.
       lab?.close();

@@ -60,6 +60,12 @@ const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
     advice: 'Close the lab in the other tab or window and try again, or choose another tree in the settings.',
     retry: 'Try again',
   }),
+  'tree-name': ({ detail }) => ({
+    title: 'There is no such tree',
+    what: detail,
+    advice: 'Choose another tree.',
+    retry: 'Try again',
+  }),
   'tree-newer': () => ({
     title: 'This tree was written by a newer version of the lab',
     what: 'This version does not know its format and leaves it untouched.',

@@ -5,7 +5,7 @@ import { readerOf } from '../../base/iov.ts';
 import type { Inode } from '../tree/inode.ts';
 import { type Batch, SCHEMA, StoreError } from '../tree/store.ts';
 import { Tree } from '../tree/tree.ts';
-import { databaseName, IndexedDbStore } from './indexeddb-store.ts';
+import { IndexedDbStore } from './indexeddb-store.ts';
 import type { Reserve } from './origin-reserve.ts';
 
 vi.stubGlobal('IDBKeyRange', IDBKeyRange);
@@ -176,7 +176,7 @@ describe('one writer', () => {
     const factory = new IDBFactory();
     const lost = await new Promise<StoreError>((resolve) => {
       void Tree.open(new IndexedDbStore('t', { factory, onLost: resolve })).then(() => {
-        factory.deleteDatabase(databaseName('t'));
+        factory.deleteDatabase('t');
       });
     });
     expect(lost.code).toBe('lost');

@@ -1,6 +1,5 @@
-// A tree in IndexedDB: one database, one object store, one transaction a commit, by idb-keyval's functions.
+// A tree in IndexedDB: one database, one transaction a commit, by idb-keyval's functions.
 import { delMany, get, promisifyRequest, setMany, type UseStore } from 'idb-keyval';
-import { RECORD_KEYS, RECORD_KEYS_END } from '../tree/records.ts';
 import {
   type Batch,
   checkSchema,
@@ -11,13 +10,20 @@ import {
   type TreeImage,
   type Usage,
 } from '../tree/store.ts';
+import {
+  abort,
+  chunkStoreOf,
+  HEIR,
+  OWNER,
+  openTreeDatabase,
+  outcome,
+  recordRange,
+  SUPERBLOCK,
+  storeError,
+  TREE,
+} from './indexeddb-format.ts';
 import { OriginReserve, type Reserve } from './origin-reserve.ts';
 
-const STORE = 'tree';
-const VERSION = 1;
-/** Keys of what is there once. Metadata records have the keys of records.ts, chunks have [ino, index]. */
-const SUPERBLOCK = 'superblock';
-const OWNER = 'owner';
 /** What usage() tells where the browser does not say what it would give. */
 const CAPACITY_UNKNOWN = 2 * 2 ** 30;
 /** The browser is asked for its quota, and for a reserve that was given up, after a commit, this seldom, ms. */
@@ -26,13 +32,17 @@ const ESTIMATE_INTERVAL = 5000;
 export interface IndexedDbStoreOptions {
   /** Called once when this writer has lost the tree: another one took it, or the database went away. */
   onLost?: (error: StoreError) => void;
+  /** Called once, after a commit in whose transaction another writer's token lay as heir: it wants the tree. */
+  onHeir?: (token: string) => void;
+  /**
+   * Writes nothing, not even that it is open: for a tree that another tab writes, or that cannot be brought to this
+   * format. When the writer has committed, chunks are 'stale' until the tree is opened again.
+   */
+  readOnly?: boolean;
   factory?: IDBFactory | undefined;
   /** Room for commits that free some. */
   reserve?: Reserve;
 }
-
-/** Name of the database of a tree. */
-export const databaseName = (tree: string): string => `virtio-fs-lab:${tree}`;
 
 /** idb-keyval's functions inside a transaction that is open. */
 const within =
@@ -40,32 +50,26 @@ const within =
   (_mode, callback) =>
     Promise.resolve(callback(store));
 
-/** Settled with the transaction. (idb-keyval's functions each set its handlers, so that only the last one's would stay.) */
-function outcome(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
-    transaction.addEventListener('complete', () => resolve());
-    transaction.addEventListener('abort', () => reject(transaction.error));
-  });
-}
-
 /** For a request whose failure aborts its transaction: the transaction's outcome has the reason. */
 function told(request: Promise<unknown>): void {
   request.catch(() => {});
 }
 
-function storeError(error: unknown, what: string): StoreError {
-  if (error instanceof StoreError) return error;
-  const name = (error as Error | null)?.name ?? '';
-  const text = `${what}: ${String(error)}`;
-  if (name === 'QuotaExceededError') return new StoreError('quota', text, { cause: error });
-  return new StoreError('io', text, { cause: error });
+/** The reads of one turn of the event loop from one object store. */
+interface Reads {
+  use: UseStore;
+  /** Rejects with StoreError('stale'). */
+  fresh: Promise<void> | undefined;
 }
 
 export class IndexedDbStore implements Store {
-  private readonly tree: string;
+  /** Names this writer in `owner` and `heir`. */
+  readonly token: string = crypto.randomUUID();
+  private readonly name: string;
   private readonly factory: IDBFactory | undefined;
+  private readonly readOnly: boolean;
   private readonly onLost: (error: StoreError) => void;
-  private readonly owner = crypto.randomUUID();
+  private onHeir: ((token: string) => void) | undefined;
   private database: IDBDatabase | undefined;
   /** Under way after the browser closed the connection by itself. */
   private reopening: Promise<void> | undefined;
@@ -76,34 +80,50 @@ export class IndexedDbStore implements Store {
   private closed = false;
   private capacity = CAPACITY_UNKNOWN;
   private estimatedAt = Number.NEGATIVE_INFINITY;
-  /** The transaction of the reads that are asked for in this turn of the event loop. */
-  private reads: UseStore | undefined;
+  /** The commit that open() found, for a reader. */
+  private commitRead: number | undefined;
+  /** By object store: the reads that are asked for in this turn of the event loop. */
+  private readonly reads = new Map<string, Reads>();
 
-  constructor(tree: string, options: IndexedDbStoreOptions = {}) {
-    this.tree = tree;
+  /** `name`: of the database (indexeddb-names.ts has those of named trees). */
+  constructor(name: string, options: IndexedDbStoreOptions = {}) {
+    this.name = name;
     this.factory = 'factory' in options ? options.factory : globalThis.indexedDB;
+    this.readOnly = options.readOnly ?? false;
     this.reserve = options.reserve ?? new OriginReserve();
     this.onLost = options.onLost ?? (() => {});
+    this.onHeir = options.onHeir;
   }
 
-  /** Reads the metadata and writes the owner token of this writer, which fences every other: one transaction. */
+  /**
+   * Reads the metadata and writes the owner token of this writer, which fences every other: one transaction. A reader
+   * writes nothing. It may be opened again after close(), which is how a reader goes on when it is stale.
+   */
   async open(): Promise<TreeImage> {
-    this.database = await this.connect();
+    if (this.lost && !this.readOnly) throw this.lost;
+    this.lost = undefined;
+    this.closed = false;
+    const database = await this.connect();
+    this.database = database;
     try {
-      const { store, done } = this.begin(this.database, 'readwrite', 'relaxed');
+      const mode = this.readOnly ? 'readonly' : 'readwrite';
+      const { store, done } = this.begin(database, TREE, mode, 'relaxed');
       const superblock = await get<Superblock>(SUPERBLOCK, within(store));
       try {
         checkSchema(superblock);
       } catch (error) {
-        store.transaction.abort();
+        abort(store.transaction);
         await done.catch(() => {});
         throw error;
       }
-      store.put(this.owner, OWNER);
-      const range = IDBKeyRange.bound(RECORD_KEYS, RECORD_KEYS_END, false, true);
-      const records = await promisifyRequest<Uint8Array[]>(store.getAll(range));
+      this.commitRead = superblock?.commit;
+      if (!this.readOnly) {
+        store.put(this.token, OWNER);
+        store.delete(HEIR);
+      }
+      const records = await promisifyRequest<Uint8Array[]>(store.getAll(recordRange()));
       await done;
-      await this.estimate();
+      if (!this.readOnly) await this.estimate();
       return { superblock, records };
     } catch (error) {
       await this.close();
@@ -112,26 +132,7 @@ export class IndexedDbStore implements Store {
   }
 
   private async connect(): Promise<IDBDatabase> {
-    if (!this.factory) throw new StoreError('unavailable', 'This browser has no IndexedDB here.');
-    let request: IDBOpenDBRequest;
-    try {
-      request = this.factory.open(databaseName(this.tree), VERSION);
-    } catch (cause) {
-      throw new StoreError('unavailable', `This browser refuses IndexedDB here: ${String(cause)}`, { cause });
-    }
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore(STORE);
-    };
-    let database: IDBDatabase;
-    try {
-      database = await promisifyRequest(request);
-    } catch (cause) {
-      const { name } = cause as Error;
-      if (name === 'VersionError')
-        throw new StoreError('newer', 'The stored tree was written by a newer version.', { cause });
-      if (name === 'QuotaExceededError') throw storeError(cause, 'There is no room for the tree');
-      throw new StoreError('unavailable', `This browser refuses IndexedDB here: ${String(cause)}`, { cause });
-    }
+    const database = await openTreeDatabase(this.factory, this.name, this.readOnly ? 'read' : 'write');
     database.onversionchange = () => {
       this.lose('The tree was taken over or removed by another tab.');
     };
@@ -142,7 +143,7 @@ export class IndexedDbStore implements Store {
   /** The browser closed the connection. What the database is now, the next commit finds out by the owner token. */
   private reconnect(): void {
     this.database = undefined;
-    this.reads = undefined;
+    this.reads.clear();
     if (this.closed || this.lost) return;
     this.reopening = this.connect()
       .then(
@@ -176,57 +177,102 @@ export class IndexedDbStore implements Store {
     return this.database;
   }
 
-  private begin(database: IDBDatabase, mode: IDBTransactionMode, durability: Durability) {
-    const transaction = database.transaction(STORE, mode, { durability });
-    return { store: transaction.objectStore(STORE), done: outcome(transaction) };
+  /** A transaction over `tree` (or what `names` says), and its first object store. */
+  private begin(
+    database: IDBDatabase,
+    names: string | string[],
+    mode: IDBTransactionMode,
+    durability: Durability,
+  ): { store: IDBObjectStore; done: Promise<void> } {
+    const transaction = database.transaction(names, mode, { durability });
+    const store = transaction.objectStore(typeof names === 'string' ? names : (names[0] as string));
+    return { store, done: outcome(transaction) };
   }
 
+  /** As Store.chunk; StoreError('stale') for a reader when there was a commit since it opened the tree. */
   async chunk(ino: number, index: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     await this.reopening;
     try {
-      return await get<Uint8Array<ArrayBuffer>>([ino, index], this.reader());
+      const { use, fresh } = this.reader(ino);
+      const bytes = get<Uint8Array<ArrayBuffer>>([ino, index], use);
+      told(bytes);
+      await fresh;
+      return await bytes;
     } catch (error) {
       throw storeError(error, `Chunk ${index} of inode ${ino} could not be read`);
     }
   }
 
-  /** One transaction for all reads of a turn: it takes requests until control is back at the event loop. */
-  private reader(): UseStore {
-    if (!this.reads) {
-      const { store, done } = this.begin(this.connection(), 'readonly', 'relaxed');
+  /**
+   * One transaction an object store for all reads of a turn: it takes requests until control is back at the event loop.
+   * It is over no other object store, or it would wait for every commit.
+   */
+  private reader(ino: number): Reads {
+    const database = this.connection();
+    const name = chunkStoreOf(ino, database.version);
+    let reads = this.reads.get(name);
+    if (!reads) {
+      const names = this.readOnly ? [...new Set([name, TREE])] : name;
+      const { store, done } = this.begin(database, names, 'readonly', 'relaxed');
       // Each read has its own error.
-      done.catch(() => {});
-      this.reads = within(store);
-      queueMicrotask(() => {
-        this.reads = undefined;
-      });
+      told(done);
+      reads = { use: within(store), fresh: this.readOnly ? this.unchanged(store.transaction) : undefined };
+      this.reads.set(name, reads);
+      queueMicrotask(() => this.reads.delete(name));
     }
-    return this.reads;
+    return reads;
+  }
+
+  private async unchanged(transaction: IDBTransaction): Promise<void> {
+    const superblock = await get<Superblock>(SUPERBLOCK, within(transaction.objectStore(TREE)));
+    if (superblock?.commit === this.commitRead) return;
+    throw new StoreError('stale', 'Another tab has changed the tree since it was read.');
   }
 
   /**
-   * One transaction: the owner token is read first, and where it is not ours everything is aborted. All requests are
-   * made before this returns, which copies the bytes; so the transaction commits itself when the last is done.
+   * One transaction over `tree` and the chunk stores that it changes: the owner token is read first, and where it is not
+   * ours everything is aborted. All requests are made before this returns, which copies the bytes; so the transaction
+   * commits itself when the last is done.
    */
   async commit(batch: Batch, durability: Durability): Promise<void> {
-    const { store, done } = this.begin(this.connection(), 'readwrite', durability);
+    const database = this.connection();
+    if (this.readOnly) throw new StoreError('locked', 'The tree was opened for reading only.');
+    const chunks = new Map<string, [IDBValidKey, unknown][]>();
+    const chunksIn = (ino: number): [IDBValidKey, unknown][] => {
+      const name = chunkStoreOf(ino, database.version);
+      const those = chunks.get(name) ?? [];
+      chunks.set(name, those);
+      return those;
+    };
+    for (const { ino } of batch.drops) chunksIn(ino);
+    for (const { ino, index, bytes } of batch.chunks) chunksIn(ino).push([[ino, index], bytes]);
+    const { store, done } = this.begin(database, [TREE, ...chunks.keys()], 'readwrite', durability);
     const { transaction } = store;
     const use = within(store);
     let fenced = false;
+    let heir: string | undefined;
     try {
       told(
         get<string>(OWNER, use).then((owner) => {
-          if (owner === this.owner) return;
+          if (owner === this.token) return;
           fenced = true;
-          transaction.abort();
+          abort(transaction);
+        }),
+      );
+      told(
+        get<string>(HEIR, use).then((token) => {
+          heir = token;
         }),
       );
       told(delMany(batch.removals, use));
-      for (const { ino, from, to } of batch.drops) store.delete(IDBKeyRange.bound([ino, from], [ino, to], false, true));
-      const chunks = batch.chunks.map(({ ino, index, bytes }): [IDBValidKey, unknown] => [[ino, index], bytes]);
-      told(setMany([...batch.puts, ...chunks, [SUPERBLOCK, batch.superblock]], use));
+      for (const { ino, from, to } of batch.drops) {
+        const range = IDBKeyRange.bound([ino, from], [ino, to], false, true);
+        transaction.objectStore(chunkStoreOf(ino, database.version)).delete(range);
+      }
+      for (const [name, those] of chunks) told(setMany(those, within(transaction.objectStore(name))));
+      told(setMany([...batch.puts, [SUPERBLOCK, batch.superblock]], use));
     } catch (error) {
-      transaction.abort();
+      abort(transaction);
       await done.catch(() => {});
       throw storeError(error, 'A commit could not be begun');
     }
@@ -236,7 +282,14 @@ export class IndexedDbStore implements Store {
       if (fenced) throw this.lose('Another tab has taken the tree over.');
       throw storeError(error ?? transaction.error, 'A commit was aborted');
     }
+    if (heir !== undefined) this.announced(heir);
     if (performance.now() - this.estimatedAt > ESTIMATE_INTERVAL) void this.estimate();
+  }
+
+  private announced(heir: string): void {
+    const { onHeir } = this;
+    this.onHeir = undefined;
+    onHeir?.(heir);
   }
 
   ready(): Promise<void> | undefined {
@@ -271,5 +324,39 @@ export class IndexedDbStore implements Store {
     this.closed = true;
     this.database?.close();
     this.database = undefined;
+  }
+}
+
+/**
+ * Leaves a token as heir in a tree's database: its writer, if there is one, sees it with its next commit. The database
+ * is neither made nor changed in format. Rejects with StoreError, 'name' where there is none.
+ */
+export async function announceHeir(name: string, token: string, factory = globalThis.indexedDB): Promise<void> {
+  await inheritance(name, factory, (store) => store.put(token, HEIR));
+}
+
+/** Takes back what announceHeir() left, unless another heir has announced itself since. Rejects with StoreError. */
+export async function withdrawHeir(name: string, token: string, factory = globalThis.indexedDB): Promise<void> {
+  await inheritance(name, factory, async (store) => {
+    if ((await get<string>(HEIR, within(store))) === token) store.delete(HEIR);
+  });
+}
+
+async function inheritance(
+  name: string,
+  factory: IDBFactory | undefined,
+  change: (store: IDBObjectStore) => unknown,
+): Promise<void> {
+  const database = await openTreeDatabase(factory, name, 'read');
+  database.onversionchange = () => database.close();
+  try {
+    const store = database.transaction(TREE, 'readwrite').objectStore(TREE);
+    const done = outcome(store.transaction);
+    await change(store);
+    await done;
+  } catch (error) {
+    throw storeError(error, 'The tree could not be asked for');
+  } finally {
+    database.close();
   }
 }

@@ -1,7 +1,10 @@
 // Where a tree is kept: records of metadata that are read at once, chunks that are read one by one, and commits.
 
-/** The version of the stored format, raised when an older reader would misread what a newer one wrote. */
-export const SCHEMA = 1;
+/**
+ * The version of the stored format, raised when an older reader would misread what a newer one wrote. 1: release 0.1.0.
+ * 2: as 1, but for where IndexedDB has the chunks (store/indexeddb-format.ts).
+ */
+export const SCHEMA = 2;
 
 /** What a store holds about the tree as a whole. A plain object, so that any tool can read it. */
 export interface Superblock {
@@ -93,6 +96,10 @@ export type StoreErrorCode =
   | 'locked'
   /** The store was ours and is not any more: taken over, deleted, closed. Nothing can be written again. */
   | 'lost'
+  /** Opened for reading only, and another writer has changed the tree since: what was read of it is out of date. */
+  | 'stale'
+  /** No tree has the name, or another one has it. */
+  | 'name'
   /** Anything else that went wrong while reading or writing. */
   | 'io';
 
@@ -110,7 +117,7 @@ export class StoreError extends Error {
 export function checkSchema(superblock: Superblock | undefined): void {
   if (superblock === undefined) return;
   const { schema } = superblock;
-  if (typeof schema !== 'number') throw new StoreError('damaged', 'The stored tree has no version.');
+  if (!Number.isInteger(schema) || schema < 1) throw new StoreError('damaged', 'The stored tree has no version.');
   if (schema > SCHEMA) {
     throw new StoreError(
       'newer',

@@ -28,7 +28,7 @@ import {
 import { type Made, Namespace, type Owner } from './namespace.ts';
 import { Paths } from './paths.ts';
 import { checkAllocate, checkPinned, checkSetattr, checkWrite, SETTABLE_FLAGS } from './protect.ts';
-import { checkSchema, type Store, type Superblock, type TreeImage } from './store.ts';
+import { checkSchema, SCHEMA, type Store, type Superblock, type TreeImage } from './store.ts';
 import { BLOCK, CHUNK_SIZE, newSuperblock, type StatFs, type TreeCounters, type TreeOptions } from './tree-options.ts';
 import { type CommitSource, WriteBehind } from './write-behind.ts';
 import { getxattr, removexattr, setxattr } from './xattr.ts';
@@ -75,7 +75,7 @@ export class Tree {
     const inodes = image.superblock ? loadInodes(image.records) : new Map<number, Inode>();
     this.store = store;
     this.clock = options.clock ?? hostClock;
-    this.superblock = { ...(image.superblock ?? newSuperblock(options)) };
+    this.superblock = { ...(image.superblock ?? newSuperblock(options)), schema: SCHEMA };
     this.chunkSize = this.superblock.chunkSize;
     this.random = options.random ?? Math.random;
     const { generation, nextIno } = this.superblock;
