@@ -100,9 +100,25 @@ export class ChunkLoader {
     }
   }
 
+  /**
+   * Begins to load the allocated chunks `from` to `to` - 1 that are not in memory. A failure is kept from everybody:
+   * who reads the chunk tries again.
+   */
+  fetchAhead(inode: Inode, from: number, to: number): void {
+    const { runs } = inode;
+    inode.chunks ??= new Map();
+    for (let index = runs?.next(from); index !== undefined && index < to; index = runs?.next(index + 1)) {
+      if (inode.chunks.has(index)) continue;
+      const chunk = new Chunk(inode, index);
+      inode.chunks.set(index, chunk);
+      this.cache.markAhead(chunk);
+      chunk.loading = this.fetch(chunk);
+      chunk.loading.catch(() => {});
+    }
+  }
+
   private async fetch(chunk: Chunk): Promise<void> {
     const { inode, index } = chunk;
-    this.cache.misses++;
     try {
       const bytes = await this.store.chunk(inode.ino, index);
       // Dropped, or overwritten as a whole, while it was on its way.
@@ -124,6 +140,7 @@ export class ChunkLoader {
       }
     } finally {
       chunk.loading = undefined;
+      if (!chunk.bytes) this.cache.unmarkAhead(chunk);
       // Whoever waited for it may have gone, because another chunk could not be read.
       if (chunk.pins === 0) {
         this.settle(chunk);

@@ -20,6 +20,10 @@ export class Chunk {
   /** Readers and writers that wait for their other chunks. */
   pins = 0;
   loading: Promise<void> | undefined;
+  /** Fetched ahead of a reader, and not read yet. */
+  ahead = false;
+  /** Fetched ahead of a reader that has not passed it yet. */
+  once = false;
   /** Neighbours in the list of what may be evicted, the longest unused first. */
   older: Chunk | undefined;
   newer: Chunk | undefined;
@@ -36,8 +40,14 @@ export class ChunkCache {
   limit: number;
   /** Bytes of all buffers. */
   bytes = 0;
+  /** Chunks that were in memory when a read asked for them, and those that were not. */
   hits = 0;
   misses = 0;
+  /** Chunks that were fetched ahead, and those of them that were read later. */
+  fetchedAhead = 0;
+  usedAhead = 0;
+  /** Chunks fetched ahead that are in memory, or on their way, and were not read yet. */
+  unread = 0;
   private oldest: Chunk | undefined;
   private newest: Chunk | undefined;
 
@@ -51,6 +61,27 @@ export class ChunkCache {
     chunk.bytes = bytes;
   }
 
+  /** The chunk is fetched ahead of a reader. */
+  markAhead(chunk: Chunk): void {
+    chunk.ahead = chunk.once = true;
+    this.unread++;
+    this.fetchedAhead++;
+  }
+
+  /** A read asks for the chunk. */
+  asked(chunk: Chunk): void {
+    if (!chunk.ahead) return;
+    this.usedAhead++;
+    this.unmarkAhead(chunk);
+  }
+
+  /** The chunk is read, or gone before it was. */
+  unmarkAhead(chunk: Chunk): void {
+    if (!chunk.ahead) return;
+    chunk.ahead = false;
+    this.unread--;
+  }
+
   /** Marks a chunk as just used, or as one that may be let go from now on: it must be clean, loaded and unpinned. */
   touch(chunk: Chunk): void {
     if (chunk === this.newest) return;
@@ -60,6 +91,18 @@ export class ChunkCache {
     if (this.newest) this.newest.newer = chunk;
     else this.oldest = chunk;
     this.newest = chunk;
+  }
+
+  /** The chunk goes before all others: its only reader is done with it. */
+  retire(chunk: Chunk): void {
+    chunk.once = false;
+    if (!chunk.listed || chunk === this.oldest) return;
+    this.unlist(chunk);
+    chunk.listed = true;
+    chunk.newer = this.oldest;
+    if (this.oldest) this.oldest.older = chunk;
+    else this.newest = chunk;
+    this.oldest = chunk;
   }
 
   /** Keeps a chunk from being let go. */
@@ -77,6 +120,7 @@ export class ChunkCache {
   /** The chunk is no part of its file any more. */
   drop(chunk: Chunk): void {
     this.unlist(chunk);
+    this.unmarkAhead(chunk);
     this.bytes -= chunk.bytes?.length ?? 0;
     chunk.bytes = undefined;
     chunk.dropped = true;
@@ -87,6 +131,7 @@ export class ChunkCache {
     while (this.bytes > this.limit && this.oldest) {
       const chunk = this.oldest;
       this.unlist(chunk);
+      this.unmarkAhead(chunk);
       this.bytes -= chunk.bytes?.length ?? 0;
       chunk.bytes = undefined;
       chunk.inode.chunks?.delete(chunk.index);

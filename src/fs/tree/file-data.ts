@@ -4,6 +4,7 @@ import { Chunk, type ChunkCache } from './chunk.ts';
 import type { ChunkLoader } from './chunk-loader.ts';
 import type { Inode } from './inode.ts';
 import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, FILE_SIZE_MAX } from './mode.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { needsExtra } from './records.ts';
 import { Runs } from './runs.ts';
 import type { WriteBehind } from './write-behind.ts';
@@ -41,10 +42,13 @@ export class FileData {
   private readonly loader: ChunkLoader;
   private readonly cache: ChunkCache;
   private readonly behind: WriteBehind;
+  private readonly ahead: ReadAhead;
   readonly chunkSize: number;
   /** Bytes that a file can have: chunk indices stay below CHUNK_END. */
   readonly sizeMax: number;
   private readonly zeros: Uint8Array<ArrayBuffer>;
+  /** Chunks of the last range that was in memory. */
+  private found = 0;
   /** Stamps an inode whose content has changed, in the same turn, so that no commit comes between. */
   private readonly modified: (inode: Inode, stamp: boolean) => void;
 
@@ -58,6 +62,7 @@ export class FileData {
     this.loader = loader;
     this.cache = cache;
     this.behind = behind;
+    this.ahead = new ReadAhead(cache, loader, chunkSize);
     this.chunkSize = chunkSize;
     this.sizeMax = Math.min(FILE_SIZE_MAX, CHUNK_END * chunkSize);
     this.modified = modified;
@@ -71,21 +76,29 @@ export class FileData {
   read(inode: Inode, offset: number, size: number): Uint8Array[] | Promise<Uint8Array[]> {
     const end = Math.min(offset + size, inode.size);
     if (offset >= end) return NOTHING;
-    return this.pieces(inode, offset, end) ?? this.readLater(inode, offset, end);
+    const pieces = this.pieces(inode, offset, end);
+    if (!pieces) return this.readLater(inode, offset, end);
+    this.cache.hits += this.found;
+    const { chunkSize } = this;
+    this.ahead.read(inode, Math.floor(offset / chunkSize), Math.floor((end - 1) / chunkSize), false);
+    return pieces;
   }
 
+  /** Undefined where a chunk is not in memory. Sets `found`. */
   private pieces(inode: Inode, offset: number, end: number): Uint8Array[] | undefined {
     const { chunkSize, cache } = this;
     const pieces: Uint8Array[] = [];
     let index = Math.floor(offset / chunkSize);
     let within = offset - index * chunkSize;
+    let found = 0;
     for (let left = end - offset; left > 0; index++) {
       const count = Math.min(chunkSize - within, left);
       const chunk = inode.chunks?.get(index);
       const bytes = chunk?.bytes;
       if (bytes) {
+        cache.asked(chunk as Chunk);
         if ((chunk as Chunk).listed) cache.touch(chunk as Chunk);
-        cache.hits++;
+        found++;
         const there = Math.min(count, bytes.length - within);
         if (there > 0) pieces.push(there === bytes.length ? bytes : bytes.subarray(within, within + there));
         if (there < count) pieces.push(this.zeros.subarray(0, count - Math.max(there, 0)));
@@ -94,16 +107,34 @@ export class FileData {
       left -= count;
       within = 0;
     }
+    this.found = found;
     return pieces;
   }
 
   private async readLater(inode: Inode, offset: number, end: number): Promise<Uint8Array[]> {
+    const first = Math.floor(offset / this.chunkSize);
+    const last = Math.floor((end - 1) / this.chunkSize);
+    this.ask(inode, first, last);
     for (;;) {
-      const pinned = await this.loader.load(inode, offset, end);
+      const loading = this.loader.load(inode, offset, end);
+      // Behind what is asked for now, in the same transaction of the store.
+      this.ahead.read(inode, first, last, true);
+      const pinned = await loading;
       const still = Math.min(end, inode.size);
       const pieces = offset < still ? this.pieces(inode, offset, still) : NOTHING;
       this.loader.unpin(pinned);
       if (pieces) return pieces;
+    }
+  }
+
+  /** Counts what a read finds of the chunks that it asks for, and what it has to wait for. */
+  private ask(inode: Inode, first: number, last: number): void {
+    const { cache } = this;
+    for (let index = first; index <= last; index++) {
+      const chunk = inode.chunks?.get(index);
+      if (chunk) cache.asked(chunk);
+      if (chunk?.bytes) cache.hits++;
+      else if (inode.runs?.has(index)) cache.misses++;
     }
   }
 

@@ -50,8 +50,12 @@ export interface TreeCounters {
   failedCommits: number;
   /** Changes so far, over the whole life of the tree. */
   operations: number;
+  /** Chunks that were in memory when a read asked for them, and those that were not. */
   chunkHits: number;
   chunkMisses: number;
+  /** Chunks that were fetched ahead of a reader, and those of them that were read later. */
+  aheadFetched: number;
+  aheadUsed: number;
   /** Bytes of file content in memory. */
   cachedBytes: number;
 }

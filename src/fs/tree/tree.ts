@@ -423,6 +423,8 @@ export class Tree {
       operations: this.behind.operation,
       chunkHits: this.cache.hits,
       chunkMisses: this.cache.misses,
+      aheadFetched: this.cache.fetchedAhead,
+      aheadUsed: this.cache.usedAhead,
       cachedBytes: this.cache.bytes,
     };
   }
