@@ -7,6 +7,7 @@ import type {
   LabOptions,
   Progress,
   Stage,
+  StartHow,
   Task,
   TaskFailureCode,
   TaskName,
@@ -27,6 +28,7 @@ const NO_COUNTERS: Counters = {
   handles: 0,
   bytesStored: 0,
   dirtyBytes: 0,
+  operations: 0,
   commits: 0,
   interrupts: 0,
   pending: 0,
@@ -80,6 +82,8 @@ export class Lab {
   readonly stage = signal<LabStage>('loading');
   /** What the worker says of the stage: why it stopped, what init did. */
   readonly detail = signal('');
+  /** Whether the guest stands still for now, while something works on its tree. */
+  readonly paused = signal(false);
   readonly files = signal<readonly FileProgress[]>([]);
   readonly failure = signal<Failure | undefined>(undefined);
   /** A failure that the lab goes on after. */
@@ -117,12 +121,17 @@ export class Lab {
     this.screens = screens;
   }
 
-  /** Loads, then boots. Also what a retry is: whatever ran before is ended first. */
-  async start(): Promise<void> {
+  /**
+   * Loads, then boots, or does what else a worker is started for. Also what a retry is: whatever ran before is ended
+   * first.
+   */
+  async start(how: StartHow = 'guest'): Promise<void> {
     const turn = ++this.starts;
+    const needsGuest = how !== 'read-only' && how !== 'none';
     this.failure.value = undefined;
     this.warning.value = undefined;
     this.detail.value = '';
+    this.paused.value = false;
     this.booted.value = false;
     this.wasReady.value = false;
     this.screens?.clear();
@@ -137,7 +146,7 @@ export class Lab {
     // The worker's own program loads meanwhile; from then on nothing needs the network.
     const worker = this.startWorker();
     try {
-      this.image ??= await this.loader.load();
+      if (needsGuest) this.image ??= await this.loader.load();
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
       if (this.worker === worker) this.fail({ code: error.code, detail: error.message, file: error.file });
@@ -145,10 +154,10 @@ export class Lab {
     }
     if (this.worker !== worker) return;
     this.stage.value = 'opening-tree';
-    const { assets, cmdline } = this.image;
+    const { assets, cmdline } = this.image ?? { assets: undefined, cmdline: '' };
     this.begun = true;
     // Copied, not transferred: a retry needs them again.
-    this.post({ type: 'start', assets, cmdline, options: this.options });
+    this.post({ type: 'start', how, assets: needsGuest ? assets : undefined, cmdline, options: this.options });
     this.post({ type: 'resize', ...this.size });
     await this.tellQuota();
   }
@@ -181,7 +190,7 @@ export class Lab {
     if (worker === undefined) return Promise.reject(new TaskError('refused', 'The lab is not running.'));
     return new Promise((resolve, reject) => {
       this.tasks.set(id, { resolve: resolve as Waiting['resolve'], reject, onProgress });
-      this.post({ type: 'task', id, task });
+      this.post({ type: 'task', id, task: task as Task });
       const cancel = (): void => this.post({ type: 'cancel', id });
       if (signal?.aborted) cancel();
       else signal?.addEventListener('abort', cancel, { once: true });
@@ -237,6 +246,7 @@ export class Lab {
         this.log.timeOrigin = message.timeOrigin;
         break;
       case 'stage':
+        this.paused.value = message.paused ?? false;
         this.stageChanged(message.stage, message.detail ?? '');
         break;
       case 'failed':

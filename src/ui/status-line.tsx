@@ -14,6 +14,8 @@ const STAGE_WORDS: Readonly<Record<LabStage, string>> = {
   rebooting: 'Rebooting',
   'powered-off': 'Powered off',
   stopped: 'Stopped',
+  viewing: 'Read-only',
+  idle: 'No guest',
   failed: 'Failed',
 };
 
