@@ -1,5 +1,5 @@
 // The stored form of a tree in IndexedDB: its object stores and keys, and how a database of an older form becomes one.
-import { promisifyRequest } from 'idb-keyval';
+import { promisifyRequest, type UseStore } from 'idb-keyval';
 import { RECORD_KEYS, RECORD_KEYS_END } from '../tree/records.ts';
 import { checkSchema, SCHEMA, StoreError, type Superblock } from '../tree/store.ts';
 
@@ -46,6 +46,17 @@ export function storeError(error: unknown, what: string): StoreError {
   const text = `${what}: ${String(error)}`;
   if (name === 'QuotaExceededError') return new StoreError('quota', text, { cause: error });
   return new StoreError('io', text, { cause: error });
+}
+
+/** idb-keyval's functions inside a transaction that is open. */
+export const within =
+  (store: IDBObjectStore): UseStore =>
+  (_mode, callback) =>
+    Promise.resolve(callback(store));
+
+/** For a request whose failure aborts its transaction: the transaction's outcome has the reason. */
+export function told(request: Promise<unknown>): void {
+  request.catch(() => {});
 }
 
 /** Settled with the transaction. (idb-keyval's functions each set its handlers, so that only the last one's would stay.) */

@@ -21,6 +21,8 @@ import {
   SUPERBLOCK,
   storeError,
   TREE,
+  told,
+  within,
 } from './indexeddb-format.ts';
 import { OriginReserve, type Reserve } from './origin-reserve.ts';
 
@@ -42,17 +44,6 @@ export interface IndexedDbStoreOptions {
   factory?: IDBFactory | undefined;
   /** Room for commits that free some. */
   reserve?: Reserve;
-}
-
-/** idb-keyval's functions inside a transaction that is open. */
-const within =
-  (store: IDBObjectStore): UseStore =>
-  (_mode, callback) =>
-    Promise.resolve(callback(store));
-
-/** For a request whose failure aborts its transaction: the transaction's outcome has the reason. */
-function told(request: Promise<unknown>): void {
-  request.catch(() => {});
 }
 
 /** The reads of one turn of the event loop from one object store. */
