@@ -42,6 +42,8 @@ export interface LabOptions {
   wrong: Wrong | undefined;
   /** Whether inode numbers are given out again, the lowest free one first. */
   reuse: boolean;
+  /** File content that is kept in memory, MiB; half of it at most unsaved. */
+  chunkCache: number;
   /** Name of the tree: its database, and the Web Lock of whoever writes it. */
   tree: string;
   /** Whether v86's own 9p (tag host9p) is there too, to measure against. */
