@@ -134,6 +134,7 @@ async function start({ assets, cmdline, options }: Start): Promise<void> {
   const news = new CommitNews(post);
   const tree = await Tree.open(store, {
     reuseInodeNumbers: options.reuse,
+    cacheLimit: options.chunkCache * 2 ** 20,
     onCommitFailure: (error) => news.tell(error),
   });
   openTree = tree;

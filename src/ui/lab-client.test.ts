@@ -41,6 +41,7 @@ const options: LabOptions = {
   failHandles: undefined,
   wrong: undefined,
   reuse: false,
+  chunkCache: 256,
   tree: 't',
 };
 const makeLab = () => new Lab(options, { base: './', wasm: { url: 'w', size: 1 } });

@@ -8,7 +8,7 @@ describe('parseOptions', () => {
 
   test('everything given', () => {
     const { options, problems } = parseOptions(
-      '?cache=never&writeback=1&locks=1&like=virtiofsd&handles=prefer&failHandles=from:2&wrong=both&reuse=1&tree=my-tree.2&memory=192&tag=host',
+      '?cache=never&writeback=1&locks=1&like=virtiofsd&handles=prefer&failHandles=from:2&wrong=both&reuse=1&chunkCache=32&tree=my-tree.2&memory=192&tag=host',
     );
     expect(options).toEqual({
       cache: 'never',
@@ -19,6 +19,7 @@ describe('parseOptions', () => {
       failHandles: 'from:2',
       wrong: 'both',
       reuse: true,
+      chunkCache: 32,
       tree: 'my-tree.2',
       memory: 192,
       tag: 'host',
@@ -36,6 +37,8 @@ describe('parseOptions', () => {
     'wrong=everything',
     'reuse=yes',
     'memory=16',
+    'chunkCache=1',
+    'chunkCache=much',
     'memory=1e2',
     'tree=a/b',
     'tree=',
@@ -64,6 +67,7 @@ describe('optionsQuery', () => {
       failHandles: 'once:1:EIO',
       wrong: 'ids-without-pin',
       reuse: true,
+      chunkCache: 64,
       tree: 'x',
       memory: 256,
       tag: 'a&b',

@@ -17,11 +17,15 @@ export const DEFAULT_OPTIONS: LabOptions = {
   failHandles: undefined,
   wrong: undefined,
   reuse: false,
+  chunkCache: 256,
   tree: 'default',
 };
 
 /** MiB. The guest's initramfs is put at 64 MiB; some browsers fail above 256. */
 export const MEMORY = { min: 96, max: 1024 };
+
+/** MiB of file content in memory. Below the least, a commit would be no more than a few requests. */
+export const CHUNK_CACHE = { min: 8, max: 2048 };
 
 /** The options of a query, and what of it could not be understood (the default stands in for that), in words. */
 export function parseOptions(query: string): { options: LabOptions; problems: string[] } {
@@ -70,6 +74,12 @@ export function parseOptions(query: string): { options: LabOptions; problems: st
     const memory = /^\d+$/.test(value) ? Number(value) : Number.NaN;
     if (!(memory >= MEMORY.min && memory <= MEMORY.max)) return false;
     options.memory = memory;
+    return true;
+  });
+  take('chunkCache', `MiB from ${CHUNK_CACHE.min} to ${CHUNK_CACHE.max}`, (value) => {
+    const size = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+    if (!(size >= CHUNK_CACHE.min && size <= CHUNK_CACHE.max)) return false;
+    options.chunkCache = size;
     return true;
   });
   take('tree', '1 to 64 letters, digits, dots, dashes', (value) => {

@@ -17,6 +17,7 @@ describe('the command line of npm run guest', () => {
       memory: 128,
       cache: 'auto',
       writeback: false,
+      chunkCache: undefined,
       locks: false,
       labels: false,
       like: undefined,
@@ -34,7 +35,7 @@ describe('the command line of npm run guest', () => {
 
   it('takes every option', () => {
     const words =
-      '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --locks --like virtiofsd --reuse-inodes --inode-file-handles=prefer --fail-handles from:2:EIO --wrong both --tag t --load L --store S --log F --timeout 1.5 run.sh';
+      '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --chunk-cache 32 --locks --like virtiofsd --reuse-inodes --inode-file-handles=prefer --fail-handles from:2:EIO --wrong both --tag t --load L --store S --log F --timeout 1.5 run.sh';
     expect(parse(...words.split(' '))).toEqual({
       task: { do: 'script', file: 'run.sh' },
       kernel: 'K',
@@ -43,6 +44,7 @@ describe('the command line of npm run guest', () => {
       memory: 256,
       cache: 'always',
       writeback: true,
+      chunkCache: 32,
       locks: true,
       labels: false,
       like: 'virtiofsd',
@@ -80,6 +82,7 @@ describe('the command line of npm run guest', () => {
     [['--until', '('], '--until'],
     [['-c', 'ls', '--memory', 'much'], '--memory'],
     [['-c', 'ls', '--memory', '64'], '--memory'],
+    [['-c', 'ls', '--chunk-cache', '0'], '--chunk-cache'],
     [['-c', 'ls', '--cache', 'some'], 'never, metadata, auto, always'],
     [['-c', 'ls', '--like', 'nfs'], '--like'],
     [['-c', 'ls', '--inode-file-handles', 'always'], 'never, prefer, mandatory'],

@@ -24,6 +24,8 @@ Options
   --memory MIB     the guest's memory (default 128)
   --cache POLICY   never, metadata, auto (default) or always, as virtiofsd names them
   --writeback      let the guest cache writes too
+  --chunk-cache MIB
+                   keep so much file content in memory (default 256)
   --locks          keep file locks in the server, in place of the guest's kernel
   --labels         take security labels with new files, from a guest that has a security module
   --like SERVER    answer as another server does: virtiofsd (the C one of QEMU, protocol 7.36)
@@ -59,6 +61,8 @@ export interface GuestOptions {
   memory: number;
   cache: CacheMode;
   writeback: boolean;
+  /** MiB; undefined: as the tree has it. */
+  chunkCache: number | undefined;
   locks: boolean;
   labels: boolean;
   like: Like | undefined;
@@ -97,6 +101,7 @@ export function parseCommandLine(words: string[]): GuestOptions | 'help' {
     memory: memory(values.memory),
     cache: cache(values.cache),
     writeback: values.writeback ?? false,
+    chunkCache: chunkCache(values['chunk-cache']),
     locks: values.locks ?? false,
     labels: values.labels ?? false,
     like: like(values.like),
@@ -133,6 +138,7 @@ function parseWords(args: string[]) {
       memory: { type: 'string' },
       cache: { type: 'string' },
       writeback: { type: 'boolean' },
+      'chunk-cache': { type: 'string' },
       locks: { type: 'boolean' },
       labels: { type: 'boolean' },
       like: { type: 'string' },
@@ -175,6 +181,13 @@ function memory(text: string | undefined): number {
   if (!Number.isInteger(mib) || mib < 80 || mib > 2047) {
     throw new UsageError(`--memory: ${text} is not a number of MiB from 80 to 2047`);
   }
+  return mib;
+}
+
+function chunkCache(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const mib = Number(text);
+  if (!Number.isInteger(mib) || mib < 1) throw new UsageError(`--chunk-cache: ${text} is not a number of MiB`);
   return mib;
 }
 

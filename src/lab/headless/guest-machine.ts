@@ -20,6 +20,8 @@ export interface GuestMachineOptions {
   memory?: number;
   cache?: CacheMode;
   writeback?: boolean;
+  /** File content that is kept in memory, MiB; undefined: as the tree has it. */
+  chunkCache?: number | undefined;
   locks?: boolean;
   labels?: boolean;
   like?: Like | undefined;
@@ -61,6 +63,7 @@ export async function bootGuest(options: GuestMachineOptions = {}): Promise<Gues
   const words = [found.cmdline, tag === 'lab' ? '' : `lab.tag=${tag}`, options.append ?? ''];
   const tree = await Tree.open(options.store ?? new MemoryStore(), {
     reuseInodeNumbers: options.reuseInodes ?? false,
+    ...(options.chunkCache === undefined ? {} : { cacheLimit: options.chunkCache * 2 ** 20 }),
     // What the reference's host allocates in, so that holes and blocks are the same.
     ...(options.like === undefined ? {} : { chunkSize: HOST_BLOCK }),
   });

@@ -82,6 +82,7 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
     memory: options.memory,
     cache: options.cache,
     writeback: options.writeback,
+    chunkCache: options.chunkCache,
     locks: options.locks,
     labels: options.labels,
     like: options.like,
