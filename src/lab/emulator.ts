@@ -63,6 +63,9 @@ export class Emulator {
   /** Waiting for a buffer of the guest's, per console port. */
   private readonly input: Uint8Array[][] = [[], []];
   private timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the guest stands still, and the slice that it asked for last meanwhile. */
+  private paused = false;
+  private held: number | undefined;
   /** What v86 printed last. */
   private lastWords = '';
   private readonly soon: (callback: () => void) => void;
@@ -132,6 +135,18 @@ export class Emulator {
 
   run(): void {
     void this.v86?.run();
+  }
+
+  /** The guest runs no instruction from here on, until resume(). Not to be called from inside the guest. */
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    const { held } = this;
+    this.held = undefined;
+    if (held !== undefined) this.soon(() => this.slice(held));
   }
 
   /** Bytes for the terminal; kept until the guest takes them. */
@@ -212,6 +227,10 @@ export class Emulator {
   /** Lets the guest run for a slice. */
   private slice(tick: number): void {
     if (this.ended) return;
+    if (this.paused) {
+      this.held = tick;
+      return;
+    }
     const machine = (this.v86 as V86WithInternals).v86;
     try {
       machine.yield_callback(tick);

@@ -44,6 +44,8 @@ export interface MachineOptions {
 export interface StageChange {
   stage: Stage;
   detail?: string;
+  /** Whether the guest stands still for now, while something works on its tree. */
+  paused?: boolean;
 }
 
 export interface Failure {
@@ -100,6 +102,10 @@ export class Lab {
   private sessionOpen = false;
   private shuttingDown = false;
   private ended = false;
+  /** Those who had the guest stand still and have not let it go on. */
+  private pauses = 0;
+  /** Of those who wait until every request is answered: called after each reply. */
+  private onReply: (() => void)[] = [];
   /** Counts starts, so that a boot that was overtaken by another ends there. */
   private boots = 0;
 
@@ -122,9 +128,15 @@ export class Lab {
     const { recorder } = this;
     const observer: DeviceObserver = {
       taken: (exchange, availIndex, available, taken) => recorder.taken(exchange, availIndex, available, taken),
-      used: (exchange, _length, usedIndex, interrupted, at) => recorder.used(exchange, usedIndex, interrupted, at),
+      used: (exchange, _length, usedIndex, interrupted, at) => {
+        recorder.used(exchange, usedIndex, interrupted, at);
+        if (this.onReply.length > 0) this.replied();
+      },
       queueReset: (queue) => recorder.reset(queue),
-      reset: () => recorder.reset(),
+      reset: () => {
+        recorder.reset();
+        if (this.onReply.length > 0) this.replied();
+      },
       broken: (reason) => this.fail('device-broken', `The guest's virtio ring is broken: ${reason}.`),
     };
     this.device = new VirtioFsDevice({
@@ -181,7 +193,39 @@ export class Lab {
     this.emulator = emulator;
     emulator.resize(...this.size);
     this.lastSlice = performance.now();
+    if (this.pauses > 0) emulator.pause();
     emulator.run();
+  }
+
+  /**
+   * Has the guest stand still, its clock too. Resolves when every request is answered but those that wait for a lock:
+   * from then on nothing changes the tree, until as many calls of resume() as of this one. A machine that is started
+   * meanwhile stands still too.
+   */
+  async pause(): Promise<void> {
+    if (this.pauses++ === 0) {
+      this.emulator?.pause();
+      this.stages.emit({ ...this.stage, paused: true });
+    }
+    while (!this.quiet()) await new Promise<void>((resolve) => this.onReply.push(resolve));
+  }
+
+  private replied(): void {
+    const waiting = this.onReply;
+    this.onReply = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Lets the guest go on; its clock is set as after any stall. */
+  resume(): void {
+    if (this.pauses === 0 || --this.pauses > 0) return;
+    this.emulator?.resume();
+    this.stages.emit(this.stage);
+  }
+
+  private quiet(): boolean {
+    const inFlight = this.device.state().queues.reduce((sum, queue) => sum + queue.inFlight, 0);
+    return inFlight <= this.server.session.locks.waiting;
   }
 
   /** A fresh emulator whatever the guest is doing, like a reset button. */
@@ -246,6 +290,7 @@ export class Lab {
       handles: server.session.handles.size,
       bytesStored: tree.counters.bytesStored,
       dirtyBytes: tree.dirtyBytes,
+      operations: tree.counters.operations,
       commits: tree.counters.commits,
       interrupts: state.interrupts,
       pending: state.queues.reduce((sum, queue) => sum + queue.inFlight, 0),
@@ -337,7 +382,7 @@ export class Lab {
 
   private change(stage: Stage, detail?: string): void {
     this.stage = detail === undefined ? { stage } : { stage, detail };
-    this.stages.emit(this.stage);
+    this.stages.emit(this.pauses > 0 ? { ...this.stage, paused: true } : this.stage);
   }
 
   private fail(code: FailureCode, message: string): void {

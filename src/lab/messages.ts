@@ -1,7 +1,9 @@
 // What page and worker say to each other: the only thing the page sees of the worker, besides the pure modules
 // record.ts and describe.ts.
+import type { FileTasks } from './file-messages.ts';
 import type { RecordHeader } from './record.ts';
 
+export type * from './file-messages.ts';
 export type { RecordHeader };
 
 /** Cache policies as virtiofsd names them. */
@@ -50,10 +52,31 @@ export interface LabOptions {
   p9?: boolean;
 }
 
+/** A tree by its name. */
+export interface NamedTree {
+  name: string;
+  /** Whether this worker has it open. */
+  open: boolean;
+  /** Whether some tab has it open to write, this one included. */
+  locked: boolean;
+}
+
 /** The tasks of the worker: what each is given, and what it ends with. */
-export interface Tasks {
+export interface Tasks extends FileTasks {
   /** Stores everything that has changed up to now for good. */
   sync: { given: object; result: undefined };
+  /** All trees, by name. */
+  'list-trees': { given: object; result: NamedTree[] };
+  /** A new tree: empty, or the example. Refused where the name is taken. */
+  'create-tree': { given: { name: string; example: boolean }; result: undefined };
+  /** A tree as it is now, under another name; the open one too. */
+  'copy-tree': { given: { from: string; to: string }; result: undefined };
+  /** The open tree too, but none of another tab. */
+  'rename-tree': { given: { from: string; to: string }; result: undefined };
+  /** Refused where it is open. */
+  'delete-tree': { given: { name: string }; result: undefined };
+  /** Makes a tree the example again. Refused where it is open: see how a worker starts without a guest. */
+  'reset-tree': { given: { name: string }; result: undefined };
 }
 export type TaskName = keyof Tasks;
 export type Task<Name extends TaskName = TaskName> = { [Each in Name]: { do: Each } & Tasks[Each]['given'] }[Name];
@@ -78,8 +101,22 @@ export type TaskFailureCode =
   /** The failures of the lab that a task can have too. */
   | FailureCode;
 
+/** What a worker is started for. */
+export type StartHow =
+  /** The guest, on a tree that this worker alone writes. */
+  | 'guest'
+  /** The same, and another tab that has the tree has to let go of it. */
+  | 'take-over'
+  /** As take-over, also where the other tab cannot store everything: that is lost. */
+  | 'take-over-anyway'
+  /** No guest: the tree as it is stored, to look at, whoever writes it. */
+  | 'read-only'
+  /** No guest and no tree: for tasks on trees that nobody may have open. */
+  | 'none';
+
 export type ToWorker =
-  | { type: 'start'; assets: GuestAssets; cmdline: string; options: LabOptions }
+  /** `assets` may be missing where no guest is started. */
+  | { type: 'start'; how: StartHow; assets: GuestAssets | undefined; cmdline: string; options: LabOptions }
   /** Typed into the terminal. */
   | { type: 'input'; bytes: Uint8Array }
   | { type: 'resize'; cols: number; rows: number }
@@ -103,7 +140,18 @@ export type ToWorker =
   /** From the page, because a worker has no persist(). */
   | { type: 'quota'; quota: number | undefined; usage: number | undefined; persisted: boolean };
 
-export type Stage = 'opening-tree' | 'booting' | 'mounted' | 'ready' | 'rebooting' | 'powered-off' | 'stopped';
+export type Stage =
+  | 'opening-tree'
+  | 'booting'
+  | 'mounted'
+  | 'ready'
+  | 'rebooting'
+  | 'powered-off'
+  | 'stopped'
+  /** There is no guest: the tree is looked at as it is stored. */
+  | 'viewing'
+  /** There is neither guest nor tree. */
+  | 'idle';
 
 /** Why the lab could not start, or ended. */
 export type FailureCode =
@@ -113,6 +161,14 @@ export type FailureCode =
   | 'no-indexeddb'
   /** Another tab has the tree open. */
   | 'tree-locked'
+  /** Another tab asked for the tree, and got it: everything was stored before. */
+  | 'taken-over'
+  /** The other tab was asked for the tree and keeps it: it cannot store everything. */
+  | 'not-handed-over'
+  /** Another tab asked for the tree and did not get it: not everything could be stored. The guest goes on. */
+  | 'tree-wanted'
+  /** No tree has the name, or another one has it. */
+  | 'tree-name'
   /** The tree was written by a newer version. */
   | 'tree-newer'
   /** The stored tree does not make sense. */
@@ -143,6 +199,8 @@ export interface Counters {
   bytesStored: number;
   /** Bytes changed and not yet in the store. */
   dirtyBytes: number;
+  /** Changes of the tree over its whole life: it is as it was while this stays. */
+  operations: number;
   /** Commits since the tree was opened. */
   commits: number;
   interrupts: number;
@@ -167,7 +225,8 @@ export interface ProcessName {
 }
 
 export type FromWorker =
-  | { type: 'stage'; stage: Stage; detail?: string }
+  /** `paused`: the guest stands still for now, while something works on its tree. */
+  | { type: 'stage'; stage: Stage; detail?: string; paused?: boolean }
   | { type: 'failed'; code: FailureCode; message: string }
   /** After a failure to store: everything up to now is stored. */
   | { type: 'stored' }

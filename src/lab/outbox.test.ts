@@ -19,6 +19,7 @@ function setUp() {
       handles: 0,
       bytesStored: 0,
       dirtyBytes: 0,
+      operations: 0,
       commits: 0,
       interrupts: 0,
       pending: 0,

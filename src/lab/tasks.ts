@@ -74,4 +74,9 @@ export class TaskRunner {
   cancel(id: number): void {
     this.running.get(id)?.abort(new TaskCancelled('It was given up.'));
   }
+
+  /** Gives up whatever is under way. */
+  cancelAll(reason: TaskCancelled): void {
+    for (const controller of this.running.values()) controller.abort(reason);
+  }
 }

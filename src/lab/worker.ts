@@ -1,145 +1,88 @@
 // The lab in a Web Worker: messages in, messages out, the tree in IndexedDB under this tab's lock.
-import { databaseName } from '../fs/store/indexeddb-names.ts';
-import { IndexedDbStore } from '../fs/store/indexeddb-store.ts';
-import { lockTree, type TreeLock } from '../fs/store/tree-lock.ts';
-import { Tree } from '../fs/tree/tree.ts';
-import { GuestGone } from './agent.ts';
-import { agreed } from './agreed.ts';
-import { CommitNews, explainFailure, LabFailure, settled } from './failures.ts';
+import { TreeNames } from '../fs/store/indexeddb-names.ts';
+import { StoreError } from '../fs/tree/store.ts';
+import { CommitNews, explainFailure, LabFailure } from './failures.ts';
+import { fileTasks } from './file-tasks.ts';
+import { Holder } from './holder.ts';
 import { Lab } from './lab.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { nodeidsOf } from './nodeids.ts';
-import { CONSOLE_INTERVAL, COUNTER_INTERVAL, LOG_INTERVAL, Outbox } from './outbox.ts';
-import { TaskRefused, TaskRunner } from './tasks.ts';
+import { type Order, Running } from './running.ts';
+import { TaskCancelled, TaskRefused, TaskRunner } from './tasks.ts';
+import { treeTasks } from './tree-tasks.ts';
+import { Trees } from './trees.ts';
+import { Viewer } from './viewer.ts';
 
 declare const self: DedicatedWorkerGlobalScope;
 
 type Start = Extract<ToWorker, { type: 'start' }>;
-type Order = Exclude<ToWorker, Start | { type: 'close' | 'task' | 'cancel' }>;
 
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void => self.postMessage(message, transfer);
 const fail = (error: unknown): void => post({ type: 'failed', ...explainFailure(error) });
 
-/** A lab that runs, and what the page is told of it. */
-class Running {
-  readonly lab: Lab;
-  private readonly outbox: Outbox;
-  private consoleTimer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(lab: Lab) {
-    this.lab = lab;
-    const outbox = new Outbox(
-      post,
-      lab.log,
-      () => lab.counters(),
-      () => performance.now(),
-    );
-    this.outbox = outbox;
-    lab.console.on((bytes) => {
-      outbox.addConsole(bytes);
-      this.consoleTimer ??= setTimeout(() => {
-        this.consoleTimer = undefined;
-        outbox.flushConsole();
-      }, CONSOLE_INTERVAL);
-    });
-    lab.serial.on((bytes) => outbox.addSerial(bytes));
-    lab.processes.on((name) => outbox.addName(name));
-    lab.commands.on((command) => outbox.addCommand(command));
-    lab.sessions.on(() => post({ type: 'agreed', agreed: agreed(lab.server.session.negotiated) }));
-    lab.failures.on((failure) => post({ type: 'failed', ...failure }));
-    lab.stages.on((change) => {
-      outbox.flush();
-      post({ type: 'stage', ...change });
-    });
-    setInterval(() => outbox.flush(), LOG_INTERVAL);
-    setInterval(() => outbox.flushCounters(), COUNTER_INTERVAL);
-  }
-
-  take(order: Order): void {
-    const { lab } = this;
-    switch (order.type) {
-      case 'input':
-        lab.input(order.bytes);
-        return;
-      case 'resize':
-        lab.resize(order.cols, order.rows);
-        return;
-      case 'restart':
-        lab.restart().catch(fail);
-        return;
-      case 'power-off':
-        lab.powerOff();
-        return;
-      case 'ctrl-alt-del':
-        lab.ctrlAltDel();
-        return;
-      case 'run':
-        this.run(order.id, order.script).catch(fail);
-        return;
-      case 'log-ack':
-        this.outbox.acknowledge(order.seq);
-        return;
-      case 'commit-now':
-        settled(lab.tree.sync()).catch(fail);
-        return;
-      case 'quota':
-        // What may be stored is found out by storing: browsers promise more than they keep.
-        return;
-    }
-  }
-
-  private async run(id: number, script: string): Promise<void> {
-    const nothing = new Uint8Array(0);
-    try {
-      post({ type: 'ran', id, ...(await this.lab.run(script).done) });
-    } catch (error) {
-      if (!(error instanceof GuestGone)) throw error;
-      post({ type: 'ran', id, status: undefined, stdout: nothing, stderr: nothing });
-    }
-  }
-}
+const factory: IDBFactory | undefined = self.indexedDB;
+const locks: LockManager | undefined = self.navigator.locks;
+const names = new TreeNames(factory);
+const trees = new Trees({ names, locks, factory });
 
 let running: Running | undefined;
-/** From when they are there, for `close`. */
-let lock: TreeLock | undefined;
-let openTree: Tree | undefined;
+/** What has the tree open, from when it is: `close` closes it. */
+let opened: { close(): Promise<void> } | undefined;
 /** Orders that came before there was a lab to take them. */
 let early: Order[] = [];
 
 const tasks = new TaskRunner(
   {
     async sync() {
-      if (openTree === undefined) throw new TaskRefused('No tree is open.');
-      await openTree.sync();
+      if (trees.current === undefined) throw new TaskRefused('No tree is open.');
+      await trees.current.tree.sync();
       return undefined;
     },
+    ...treeTasks(trees),
+    ...fileTasks(trees, () => undefined),
   },
   post,
   () => performance.now(),
 );
 
-async function start({ assets, cmdline, options }: Start): Promise<void> {
+async function start(order: Start): Promise<void> {
   post({ type: 'hello', timeOrigin: performance.timeOrigin });
   post({ type: 'stage', stage: 'opening-tree' });
+  if (order.how === 'none') post({ type: 'stage', stage: 'idle' });
+  else if (order.how === 'read-only') await view(order);
+  else await startGuest(order, order.how === 'guest' ? 'now' : order.how);
+  // What others left half done is in nobody's way: this can fail without anything else failing.
+  trees.sweep().catch((error: unknown) => console.warn('Left-over databases were not removed:', error));
+}
+
+async function startGuest({ assets, cmdline, options }: Start, how: 'now' | 'take-over' | 'take-over-anyway') {
+  if (assets === undefined) throw new TypeError('a guest needs its image');
   const wasm = await compile(assets.wasm);
-  lock = await lockTree(options.tree);
-  let lab: Lab | undefined;
-  const store = new IndexedDbStore(databaseName(options.tree), {
-    onLost: (error) => {
-      // Nothing can be kept any more: a guest that went on would lose what it is told was written.
-      lab?.close();
-      fail(error);
-    },
-  });
+  const database = (await names.resolve(options.tree, { create: true })) as string;
   const news = new CommitNews(post);
-  const tree = await Tree.open(store, {
-    reuseInodeNumbers: options.reuse,
-    cacheLimit: options.chunkCache * 2 ** 20,
-    onCommitFailure: (error) => news.tell(error),
+  const holder = await Holder.open(database, how, {
+    trees,
+    locks,
+    factory,
+    channel: (name) => new BroadcastChannel(name),
+    tree: {
+      reuseInodeNumbers: options.reuse,
+      cacheLimit: options.chunkCache * 2 ** 20,
+      onCommitFailure: (error) => news.tell(error),
+    },
+    onGone(failure) {
+      // Nothing can be kept any more: a guest that went on would lose what it is told was written.
+      running?.lab.close();
+      post({ type: 'failed', ...failure });
+    },
+    onKept: (message) => post({ type: 'failed', code: 'tree-wanted', message }),
+    onWanted: () => tasks.cancelAll(new TaskCancelled('Another tab takes the tree over.')),
+    onError: fail,
   });
-  openTree = tree;
+  opened = holder;
+  const { tree } = holder;
   const { kernel, initrd, bios, vgabios } = assets;
-  lab = new Lab(tree, {
+  const lab = new Lab(tree, {
     image: { kernel, initrd, bios, vgabios, wasm },
     cmdline: options.tag === 'lab' ? cmdline : `${cmdline} lab.tag=${options.tag}`,
     memory: options.memory,
@@ -151,17 +94,42 @@ async function start({ assets, cmdline, options }: Start): Promise<void> {
     nodeids: nodeidsOf(options),
     p9: options.p9 ?? false,
   });
-  running = new Running(lab);
+  trees.current = { name: options.tree, database, tree, readOnly: false };
+  trees.guest = lab;
+  running = new Running(lab, post, fail);
   for (const order of early) running.take(order);
   early = [];
   await lab.boot();
 }
 
+/** Shows the tree as it is stored, and again whenever that has changed. */
+async function view({ options }: Start): Promise<void> {
+  const name = options.tree;
+  const database = await names.resolve(name);
+  if (database === undefined) throw new StoreError('name', `There is no tree “${name}” yet.`);
+  const viewer = new Viewer(database, {
+    factory,
+    tree: { cacheLimit: options.chunkCache * 2 ** 20 },
+    onTree(tree) {
+      trees.current = { name, database, tree, readOnly: true };
+      const { bytesStored, operations, commits } = tree.counters;
+      const none = { requests: 0, requestsPerSecond: 0, cachedInodes: 0, handles: 0, interrupts: 0, pending: 0 };
+      post({ type: 'counters', counters: { ...none, dirtyBytes: 0, bytesStored, operations, commits } });
+    },
+    onGone(error) {
+      trees.current = undefined;
+      fail(error);
+    },
+  });
+  await viewer.open();
+  opened = viewer;
+  post({ type: 'stage', stage: 'viewing' });
+}
+
 async function close(): Promise<void> {
   try {
     running?.lab.close();
-    if (openTree !== undefined) await settled(openTree.close());
-    lock?.release();
+    await opened?.close();
   } finally {
     post({ type: 'closed' });
   }

@@ -1,5 +1,5 @@
 // Every way in which the lab cannot start or go on: what happened, and what to do about it. Pure.
-import type { FailureCode } from '../lab/messages.ts';
+import type { FailureCode, StartHow } from '../lab/messages.ts';
 
 export type PageFailureCode =
   | FailureCode
@@ -28,9 +28,14 @@ export interface FailureText {
   advice: string;
   /** Label of the button that starts the lab again; undefined where that cannot help. */
   retry: string | undefined;
+  /** Other ways to start it. */
+  ways?: readonly { label: string; how: StartHow }[];
 }
 
 const NEEDED = 'The lab needs a current Chromium, Chrome, Edge, Firefox or Safari.';
+
+const LOOK = { label: 'Look at it read-only', how: 'read-only' } as const;
+const TAKE_OVER = { label: 'Take over', how: 'take-over' } as const;
 
 type Texts = (failure: Failure) => FailureText;
 
@@ -57,8 +62,34 @@ const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
   'tree-locked': () => ({
     title: 'This tree is open in another tab',
     what: 'Only one tab at a time may write a tree, so that no write is ever lost.',
-    advice: 'Close the lab in the other tab or window and try again, or choose another tree in the settings.',
+    advice:
+      'You can look at the tree here while the other tab writes it, or take it over: the other tab then stops its guest and stores everything first. Or choose another tree in the settings.',
     retry: 'Try again',
+    ways: [LOOK, TAKE_OVER],
+  }),
+  'taken-over': ({ detail }) => ({
+    title: 'Another tab took this tree over',
+    what: `${detail}. The guest of this tab was stopped.`,
+    advice: 'Go on in the other tab. Or take the tree back: the other tab then stops its guest and stores everything.',
+    retry: undefined,
+    ways: [{ ...TAKE_OVER, label: 'Take it back' }, LOOK],
+  }),
+  'not-handed-over': ({ detail }) => ({
+    title: 'The other tab keeps the tree',
+    what: `It was asked for the tree, and would lose something: ${detail}.`,
+    advice: 'Remove files there, or free space on the disk, and ask again. What is not stored is lost if you insist.',
+    retry: undefined,
+    ways: [
+      { ...TAKE_OVER, label: 'Ask again' },
+      { label: 'Take over, and lose what is not stored', how: 'take-over-anyway' },
+      LOOK,
+    ],
+  }),
+  'tree-wanted': ({ detail }) => ({
+    title: 'Another tab asked for this tree and did not get it',
+    what: `${detail}.`,
+    advice: 'Remove files in /mnt/lab, or free space on the disk; then the other tab can ask again.',
+    retry: undefined,
   }),
   'tree-name': ({ detail }) => ({
     title: 'There is no such tree',
@@ -80,9 +111,10 @@ const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
   }),
   'tree-lost': () => ({
     title: 'The tree is no longer ours',
-    what: 'Another tab took it over, or the data of this site were removed. What the guest writes now is not stored.',
-    advice: 'Close the other tab, then start the lab again: it opens the tree as it was last stored.',
+    what: 'Another tab took it over while this one did not answer, or the data of this site were removed. The guest of this tab was stopped; what it had not stored by then is lost.',
+    advice: 'Go on in the other tab, or take the tree back: it is as it was last stored.',
     retry: 'Start again',
+    ways: [{ ...TAKE_OVER, label: 'Take it back' }, LOOK],
   }),
   'store-failing': () => ({
     title: 'The browser’s storage fails',
@@ -140,4 +172,5 @@ const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
 export const failureText = (failure: Failure): FailureText => TEXTS[failure.code](failure);
 
 /** A failure that the lab goes on after: told in a notice, not instead of the terminal. */
-export const isPassing = (failure: Failure): boolean => failure.code === 'quota' || failure.code === 'store-failing';
+export const isPassing = (failure: Failure): boolean =>
+  failure.code === 'quota' || failure.code === 'store-failing' || failure.code === 'tree-wanted';

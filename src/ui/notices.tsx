@@ -1,12 +1,13 @@
 // What the person has to know: a failure in place of the terminal, and one-line notices above the panes.
 import { type Signal, useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { type Failure, failureText } from './failures.ts';
 import { Icon } from './icons.tsx';
 import type { Lab, LabStage } from './lab-client.ts';
 
 export function FailureCard({ lab, failure }: { lab: Lab; failure: Failure }) {
   const hidden = useSignal(false);
-  const { title, what, advice, retry } = failureText(failure);
+  const { title, what, advice, retry, ways = [] } = failureText(failure);
   if (hidden.value) return null;
   return (
     <div class="cover">
@@ -20,6 +21,11 @@ export function FailureCard({ lab, failure }: { lab: Lab; failure: Failure }) {
               {retry}
             </button>
           )}
+          {ways.map(({ label, how }) => (
+            <button key={label} type="button" onClick={() => void lab.start(how)}>
+              {label}
+            </button>
+          ))}
           <button type="button" onClick={() => location.reload()}>
             Reload the page
           </button>
@@ -77,13 +83,24 @@ export function StageStrip({ lab }: { lab: Lab }) {
   );
 }
 
-function Notice({ text, kind, onClose }: { text: string; kind: 'warning' | 'info'; onClose: () => void }) {
+interface NoticeProps {
+  text: string;
+  kind: 'warning' | 'info';
+  /** Undefined: it is true as long as it is there. */
+  onClose?: () => void;
+  children?: ComponentChildren;
+}
+
+function Notice({ text, kind, onClose, children }: NoticeProps) {
   return (
     <div class={`notice ${kind}`} role={kind === 'warning' ? 'alert' : 'status'}>
       <p>{text}</p>
-      <button type="button" class="plain" aria-label="Dismiss" onClick={onClose}>
-        <Icon name="close" />
-      </button>
+      {children}
+      {onClose && (
+        <button type="button" class="plain" aria-label="Dismiss" onClick={onClose}>
+          <Icon name="close" />
+        </button>
+      )}
     </div>
   );
 }
@@ -94,6 +111,16 @@ export function Notices({ lab, problems }: { lab: Lab; problems: Signal<readonly
   const { asked, persisted } = lab.persistence.value;
   return (
     <div class="notices">
+      {lab.stage.value === 'viewing' && (
+        <Notice
+          kind="info"
+          text={`Read-only: the tree “${lab.options.tree}” as it is stored. Another tab may write it; what that one stores is shown here.`}
+        >
+          <button type="button" onClick={() => void lab.start('take-over')}>
+            Take over
+          </button>
+        </Notice>
+      )}
       {warning !== undefined && (
         <Notice
           kind="warning"

@@ -5,6 +5,7 @@ import {
   checkSchema,
   type Durability,
   type Store,
+  type StoredTree,
   StoreError,
   type Superblock,
   type TreeImage,
@@ -24,6 +25,7 @@ import {
   told,
   within,
 } from './indexeddb-format.ts';
+import { storedChunks, storedRecords } from './indexeddb-inspect.ts';
 import { OriginReserve, type Reserve } from './origin-reserve.ts';
 
 /** What usage() tells where the browser does not say what it would give. */
@@ -34,8 +36,10 @@ const ESTIMATE_INTERVAL = 5000;
 export interface IndexedDbStoreOptions {
   /** Called once when this writer has lost the tree: another one took it, or the database went away. */
   onLost?: (error: StoreError) => void;
-  /** Called once, after a commit in whose transaction another writer's token lay as heir: it wants the tree. */
+  /** Called after a commit in whose transaction another writer's token lay as heir, once for each: it wants the tree. */
   onHeir?: (token: string) => void;
+  /** Whether this writer has announced itself as heir: it opens the tree only while no other has done so since. */
+  heir?: boolean;
   /**
    * Writes nothing, not even that it is open: for a tree that another tab writes, or that cannot be brought to this
    * format. When the writer has committed, chunks are 'stale' until the tree is opened again.
@@ -60,7 +64,9 @@ export class IndexedDbStore implements Store {
   private readonly factory: IDBFactory | undefined;
   private readonly readOnly: boolean;
   private readonly onLost: (error: StoreError) => void;
-  private onHeir: ((token: string) => void) | undefined;
+  private readonly onHeir: (token: string) => void;
+  private heirSeen: string | undefined;
+  private readonly heir: boolean;
   private database: IDBDatabase | undefined;
   /** Under way after the browser closed the connection by itself. */
   private reopening: Promise<void> | undefined;
@@ -83,7 +89,8 @@ export class IndexedDbStore implements Store {
     this.readOnly = options.readOnly ?? false;
     this.reserve = options.reserve ?? new OriginReserve();
     this.onLost = options.onLost ?? (() => {});
-    this.onHeir = options.onHeir;
+    this.onHeir = options.onHeir ?? (() => {});
+    this.heir = options.heir ?? false;
   }
 
   /**
@@ -91,6 +98,27 @@ export class IndexedDbStore implements Store {
    * writes nothing. It may be opened again after close(), which is how a reader goes on when it is stale.
    */
   async open(): Promise<TreeImage> {
+    return this.claim(checkSchema, async (store, superblock) => {
+      const records = await promisifyRequest<Uint8Array[]>(store.getAll(recordRange()));
+      return { superblock, records };
+    });
+  }
+
+  async inspect(): Promise<StoredTree> {
+    // What the superblock is worth is for the check to say.
+    return this.claim(
+      () => {},
+      async (store, superblock) => {
+        const records = await storedRecords(store);
+        return { superblock, records, chunks: () => storedChunks(this.connection()) };
+      },
+    );
+  }
+
+  private async claim<T>(
+    check: (superblock: Superblock | undefined) => void,
+    read: (store: IDBObjectStore, superblock: Superblock | undefined) => Promise<T>,
+  ): Promise<T> {
     if (this.lost && !this.readOnly) throw this.lost;
     this.lost = undefined;
     this.closed = false;
@@ -100,8 +128,12 @@ export class IndexedDbStore implements Store {
       const mode = this.readOnly ? 'readonly' : 'readwrite';
       const { store, done } = this.begin(database, TREE, mode, 'relaxed');
       const superblock = await get<Superblock>(SUPERBLOCK, within(store));
+      const heir = await get<string>(HEIR, within(store));
       try {
-        checkSchema(superblock);
+        check(superblock);
+        if (this.heir && heir !== this.token) {
+          throw new StoreError('locked', 'Another tab or window takes the tree over at this moment.');
+        }
       } catch (error) {
         abort(store.transaction);
         await done.catch(() => {});
@@ -112,10 +144,10 @@ export class IndexedDbStore implements Store {
         store.put(this.token, OWNER);
         store.delete(HEIR);
       }
-      const records = await promisifyRequest<Uint8Array[]>(store.getAll(recordRange()));
+      const result = await read(store, superblock);
       await done;
       if (!this.readOnly) await this.estimate();
-      return { superblock, records };
+      return result;
     } catch (error) {
       await this.close();
       throw storeError(error, 'The stored tree could not be read');
@@ -214,6 +246,18 @@ export class IndexedDbStore implements Store {
     return reads;
   }
 
+  /** Whether there was a commit since a reader opened the tree. Rejects with StoreError. */
+  async isStale(): Promise<boolean> {
+    await this.reopening;
+    try {
+      const { store } = this.begin(this.connection(), TREE, 'readonly', 'relaxed');
+      const superblock = await get<Superblock>(SUPERBLOCK, within(store));
+      return superblock?.commit !== this.commitRead;
+    } catch (error) {
+      throw storeError(error, 'The stored tree could not be looked at');
+    }
+  }
+
   private async unchanged(transaction: IDBTransaction): Promise<void> {
     const superblock = await get<Superblock>(SUPERBLOCK, within(transaction.objectStore(TREE)));
     if (superblock?.commit === this.commitRead) return;
@@ -278,9 +322,9 @@ export class IndexedDbStore implements Store {
   }
 
   private announced(heir: string): void {
-    const { onHeir } = this;
-    this.onHeir = undefined;
-    onHeir?.(heir);
+    if (heir === this.heirSeen) return;
+    this.heirSeen = heir;
+    this.onHeir(heir);
   }
 
   ready(): Promise<void> | undefined {
@@ -331,6 +375,15 @@ export async function withdrawHeir(name: string, token: string, factory = global
   await inheritance(name, factory, async (store) => {
     if ((await get<string>(HEIR, within(store))) === token) store.delete(HEIR);
   });
+}
+
+/** The token that the last announceHeir() left. Rejects with StoreError. */
+export async function heirOf(name: string, factory = globalThis.indexedDB): Promise<string | undefined> {
+  let heir: string | undefined;
+  await inheritance(name, factory, async (store) => {
+    heir = await get<string>(HEIR, within(store));
+  });
+  return heir;
 }
 
 async function inheritance(

@@ -1,6 +1,6 @@
 // A POSIX file tree: metadata in memory, file content in chunks, every change committed to a store in groups.
 import { PosixError } from '../../base/errno.ts';
-import { type SetAttr, setAttributes } from './attributes.ts';
+import { restoreAttributes, type Saved, type SetAttr, setAttributes } from './attributes.ts';
 import { ChunkCache } from './chunk.ts';
 import { ChunkLoader } from './chunk-loader.ts';
 import { type Clock, hostClock, type Time } from './clock.ts';
@@ -45,14 +45,14 @@ export class Tree {
   readonly chunkSize: number;
   /** Advisory locks, of all sessions on this tree; never stored. */
   readonly locks = new LockTable();
-  private readonly store: Store;
+  protected readonly store: Store;
   private readonly superblock: Superblock;
   private readonly clock: Clock;
   private readonly random: () => number;
   private readonly table: InodeTable;
   private readonly cache: ChunkCache;
-  private readonly behind: WriteBehind;
-  private readonly data: FileData;
+  protected readonly behind: WriteBehind;
+  protected readonly data: FileData;
   private readonly paths = new Paths();
   private readonly namespace: Namespace;
 
@@ -71,7 +71,7 @@ export class Tree {
     }
   }
 
-  private constructor(store: Store, image: TreeImage, options: TreeOptions) {
+  protected constructor(store: Store, image: TreeImage, options: TreeOptions) {
     const inodes = image.superblock ? loadInodes(image.records) : new Map<number, Inode>();
     this.store = store;
     this.clock = options.clock ?? hostClock;
@@ -120,7 +120,7 @@ export class Tree {
   }
 
   /** What is done once with a tree that was stored: counts, orphans, and generations that were told and lost. */
-  private settle(): void {
+  protected settle(): void {
     this.table.leap(this.random);
     // With the next commit, also where nothing else changes: the next session leaps from here, not to here.
     this.behind.inode(this.root);
@@ -228,6 +228,12 @@ export class Tree {
     if (change.size !== undefined) this.data.truncate(this.file(inode), change.size);
     setAttributes(inode, change, now);
     if (change.mode !== undefined && followMode(inode, change.mode)) this.behind.extra(inode.ino);
+    this.changed(inode);
+  }
+
+  /** Gives an inode attributes that were kept elsewhere, as they were, whatever protects it. */
+  restore(inode: Inode, saved: Saved): void {
+    restoreAttributes(inode, saved);
     this.changed(inode);
   }
 

@@ -1,0 +1,65 @@
+// The open tree of a worker that only looks at it: as it was last stored, read anew when another tab has changed it.
+import { IndexedDbStore } from '../fs/store/indexeddb-store.ts';
+import { ReadOnlyTree } from '../fs/tree/read-only-tree.ts';
+import type { Tree } from '../fs/tree/tree.ts';
+import type { TreeOptions } from '../fs/tree/tree-options.ts';
+
+/** Between two looks at whether the tree has changed, ms. */
+const LOOK_INTERVAL = 2000;
+
+export interface ViewerOptions {
+  factory: IDBFactory | undefined;
+  tree: TreeOptions;
+  /** A tree was read: the first one, or anew; the one before is closed. */
+  onTree(tree: Tree): void;
+  /** The tree cannot be looked at any more. */
+  onGone(error: unknown): void;
+}
+
+export class Viewer {
+  private readonly database: string;
+  private readonly options: ViewerOptions;
+  private shown: { store: IndexedDbStore; tree: Tree } | undefined;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private over = false;
+
+  constructor(database: string, options: ViewerOptions) {
+    this.database = database;
+    this.options = options;
+  }
+
+  /** Reads the tree. Rejects with StoreError, 'name' where there is none. */
+  async open(): Promise<void> {
+    const { factory, tree: treeOptions, onTree } = this.options;
+    const store = new IndexedDbStore(this.database, { factory, readOnly: true, onLost: (error) => this.end(error) });
+    const tree = await ReadOnlyTree.open(store, treeOptions);
+    const before = this.shown;
+    this.shown = { store, tree };
+    onTree(tree);
+    await before?.tree.close();
+    this.timer = setTimeout(() => this.look(), LOOK_INTERVAL);
+  }
+
+  async close(): Promise<void> {
+    this.over = true;
+    clearTimeout(this.timer);
+    await this.shown?.tree.close();
+  }
+
+  private async look(): Promise<void> {
+    try {
+      if (this.over) return;
+      if (await this.shown?.store.isStale()) await this.open();
+      else this.timer = setTimeout(() => this.look(), LOOK_INTERVAL);
+    } catch (error) {
+      this.end(error);
+    }
+  }
+
+  private end(error: unknown): void {
+    if (this.over) return;
+    this.over = true;
+    clearTimeout(this.timer);
+    this.options.onGone(error);
+  }
+}
