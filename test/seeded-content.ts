@@ -8,17 +8,22 @@ function word(index: number, seed: number): number {
   return hash ^ (hash >>> 16);
 }
 
-/** The `length` bytes from `offset` on, both multiples of 4. */
-export function contentAt(offset: number, length: number, seed: number): Uint8Array<ArrayBuffer> {
-  const words = new Uint32Array(length / 4);
+/** Writes the content from `offset` on, a multiple of 4. */
+export function fillContent(target: Uint32Array, offset: number, seed: number): void {
   const first = offset / 4;
-  for (let i = 0; i < words.length; i++) words[i] = word(first + i, seed);
-  return new Uint8Array(words.buffer);
+  for (let i = 0; i < target.length; i++) target[i] = word(first + i, seed);
 }
 
-/** Where bytes from `offset` on are not what they should be; undefined where all are. The offset is a multiple of 4. */
+/** Where bytes from `offset` on are not what they should be; undefined where all are. */
 export function firstDifference(found: Uint8Array, offset: number, seed: number): number | undefined {
-  const expected = contentAt(offset, Math.ceil(found.length / 4) * 4, seed);
-  for (let i = 0; i < found.length; i++) if (found[i] !== expected[i]) return offset + i;
+  let index = -1;
+  let bits = 0;
+  for (let i = 0; i < found.length; i++) {
+    const at = offset + i;
+    const of = Math.floor(at / 4);
+    if (of !== index) bits = word(of, seed);
+    index = of;
+    if (found[i] !== ((bits >>> (8 * (at & 3))) & 255)) return at;
+  }
   return undefined;
 }
