@@ -18,16 +18,19 @@ export class ChunkLoader {
   private readonly cache: ChunkCache;
   private readonly behind: WriteBehind;
   private readonly chunkSize: number;
+  /** Whether anything is to be fetched before it is asked for. */
+  readonly readsAhead: boolean;
   /** Chunks that were cut while they were not in memory: loaded before the next commit, which has to write them. */
   private readonly cuts = new Set<Chunk>();
   /** Those of them that could not be loaded for the commit that is being prepared. */
   private readonly unreadable = new Set<Chunk>();
 
-  constructor(store: Store, cache: ChunkCache, behind: WriteBehind, chunkSize: number) {
+  constructor(store: Store, cache: ChunkCache, behind: WriteBehind, chunkSize: number, readsAhead: boolean) {
     this.store = store;
     this.cache = cache;
     this.behind = behind;
     this.chunkSize = chunkSize;
+    this.readsAhead = readsAhead;
   }
 
   /** What the store has of the chunk from `within` on is void. */

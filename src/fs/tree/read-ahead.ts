@@ -48,7 +48,7 @@ export class ReadAhead {
    * brings more with the next one that follows it: nothing is fetched for one who reads here and there.
    */
   read(inode: Inode, first: number, last: number, missed: boolean): void {
-    if (this.active === 0 && !missed) return;
+    if (!this.loader.readsAhead || (this.active === 0 && !missed)) return;
     const stream = this.find(inode, first);
     if (!stream) {
       if (missed) this.begin(inode, last + 1);

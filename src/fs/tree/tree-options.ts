@@ -15,6 +15,10 @@ export interface TreeOptions {
   cacheLimit?: number;
   /** Unsaved bytes from which on writers wait; at most half of cacheLimit. */
   dirtyLimit?: number;
+  /** Unsaved bytes from which on a commit does not wait for more; at most half of dirtyLimit. */
+  eagerBytes?: number;
+  /** Whether more is fetched for those who read from front to back; default true. */
+  readAhead?: boolean;
   /** How long a change waits for others before it is committed, ms. */
   commitInterval?: number;
   /** Bytes of a chunk, a multiple of 4096; only for a tree that is made now. */

@@ -93,12 +93,12 @@ export class Tree {
     };
     this.behind = new WriteBehind(store, this.cache, source, {
       interval: options.commitInterval ?? INTERVAL_MS,
-      eagerBytes: Math.min(EAGER_BYTES, dirtyLimit / 2),
+      eagerBytes: Math.min(options.eagerBytes ?? EAGER_BYTES, dirtyLimit / 2),
       dirtyLimit,
       onFailure: options.onCommitFailure ?? (() => {}),
     });
     this.behind.operation = this.superblock.operation;
-    const loader = new ChunkLoader(store, this.cache, this.behind, this.chunkSize);
+    const loader = new ChunkLoader(store, this.cache, this.behind, this.chunkSize, options.readAhead ?? true);
     this.data = new FileData(loader, this.cache, this.behind, this.chunkSize, (inode, stamp) =>
       this.modified(inode, stamp),
     );
