@@ -129,7 +129,6 @@ class Copy {
     }
     const transaction = this.target.transaction([...places.keys()], 'readwrite', { durability: 'relaxed' });
     const done = outcome(transaction);
-    told(done);
     for (const [name, those] of places) told(setMany(those, within(transaction.objectStore(name))));
     await done;
   }

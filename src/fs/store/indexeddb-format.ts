@@ -59,12 +59,17 @@ export function told(request: Promise<unknown>): void {
   request.catch(() => {});
 }
 
-/** Settled with the transaction. (idb-keyval's functions each set its handlers, so that only the last one's would stay.) */
+/**
+ * Settled with the transaction. (idb-keyval's functions each set its handlers, so that only the last one's would stay.)
+ * Nobody need wait for it: who made a request that failed has that one's error.
+ */
 export function outcome(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
+  const done = new Promise<void>((resolve, reject) => {
     transaction.addEventListener('complete', () => resolve());
     transaction.addEventListener('abort', () => reject(transaction.error));
   });
+  told(done);
+  return done;
 }
 
 /** Aborts a transaction, which may have ended by itself. */
@@ -168,9 +173,13 @@ class Upgrade {
       fail(new StoreError('name', 'There is no such tree.'));
       return;
     }
-    if (oldVersion === 0) database.createObjectStore(TREE);
-    for (const name of chunkStoresOf(SCHEMA)) database.createObjectStore(name);
-    if (oldVersion === 1) migrateFrom1(transaction).catch(fail);
+    try {
+      if (oldVersion === 0) database.createObjectStore(TREE);
+      for (const name of chunkStoresOf(SCHEMA)) database.createObjectStore(name);
+      if (oldVersion === 1) migrateFrom1(transaction).catch(fail);
+    } catch (error) {
+      fail(error);
+    }
   }
 
   /** What a rejected opening comes to. */

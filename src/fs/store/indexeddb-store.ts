@@ -124,9 +124,11 @@ export class IndexedDbStore implements Store {
     this.closed = false;
     const database = await this.connect();
     this.database = database;
+    let transaction: IDBTransaction | undefined;
     try {
       const mode = this.readOnly ? 'readonly' : 'readwrite';
       const { store, done } = this.begin(database, TREE, mode, 'relaxed');
+      transaction = store.transaction;
       const superblock = await get<Superblock>(SUPERBLOCK, within(store));
       const heir = await get<string>(HEIR, within(store));
       try {
@@ -135,8 +137,7 @@ export class IndexedDbStore implements Store {
           throw new StoreError('locked', 'Another tab or window takes the tree over at this moment.');
         }
       } catch (error) {
-        abort(store.transaction);
-        await done.catch(() => {});
+        abort(transaction);
         throw error;
       }
       this.commitRead = superblock?.commit;
@@ -150,7 +151,7 @@ export class IndexedDbStore implements Store {
       return result;
     } catch (error) {
       await this.close();
-      throw storeError(error, 'The stored tree could not be read');
+      throw storeError(transaction?.error ?? error, 'The stored tree could not be read');
     }
   }
 
@@ -236,9 +237,7 @@ export class IndexedDbStore implements Store {
     let reads = this.reads.get(name);
     if (!reads) {
       const names = this.readOnly ? [...new Set([name, TREE])] : name;
-      const { store, done } = this.begin(database, names, 'readonly', 'relaxed');
-      // Each read has its own error.
-      told(done);
+      const { store } = this.begin(database, names, 'readonly', 'relaxed');
       reads = { use: within(store), fresh: this.readOnly ? this.unchanged(store.transaction) : undefined };
       this.reads.set(name, reads);
       queueMicrotask(() => this.reads.delete(name));
