@@ -1,0 +1,45 @@
+// The browser is killed while it works, again and again: what is left is a tree of one moment, with all that was synced.
+// CRASH_RUNS kills (npm run soak -- crash --runs N --seed S), most of them on the tree alone, some with the guest.
+import { test as base, expect } from '@playwright/test';
+import { type Killed, TreeTrial } from '../test/crash/trial.ts';
+
+const RUNS = Number(process.env.CRASH_RUNS ?? 25);
+const SEED = Number(process.env.CRASH_SEED ?? 4);
+
+interface Trials {
+  tree: TreeTrial;
+}
+
+/** A profile for all kills that this process sees; after a failure there is another process. */
+const test = base.extend<object, Trials>({
+  tree: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that are asked for from the pattern
+    async ({}, use) => {
+      const trial = new TreeTrial();
+      await use(trial);
+      await trial.close();
+    },
+    { scope: 'worker' },
+  ],
+});
+
+const kills: Killed[] = [];
+
+for (let i = 0; i < RUNS; i++) {
+  const seed = SEED * 10_000 + i;
+  test(`a killed browser leaves what was synced, and a whole tree: seed ${seed}`, async ({ tree }) => {
+    kills.push(await tree.kill(seed));
+  });
+}
+
+test('at least a third of the kills were between the start of a transaction and its completion', () => {
+  const inside = kills.filter((kill) => kill.inside).length;
+  const sum = (of: (kill: Killed) => number): number => kills.reduce((all, kill) => all + of(kill), 0);
+  const found = kills.map((kill) => kill.found);
+  console.log(
+    `${kills.length} kills from seed ${SEED}: ${inside} in a transaction; of ${Math.min(...found)} to ${Math.max(...found)} ` +
+      `changes of a life were found (${sum((kill) => kill.found)} in all), ${sum((kill) => kill.durable)} had been ` +
+      `acknowledged by ${sum((kill) => kill.acknowledgements)} syncs; ${sum((kill) => kill.commits)} commits`,
+  );
+  expect(inside).toBeGreaterThanOrEqual(kills.length / 3);
+});
