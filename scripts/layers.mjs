@@ -13,6 +13,7 @@ export const LAYERS = [
   { path: 'src/device', layers: ['src/base'] },
   { path: 'src/fs/tree', layers: ['src/base'] },
   { path: 'src/fs/store', layers: ['src/fs/tree', 'src/base'], packages: ['idb-keyval'] },
+  { path: 'src/fs/archive', layers: ['src/fs/tree', 'src/base'] },
   { path: 'src/fs/fuse', layers: ['src/fs/tree', 'src/base'] },
   { path: 'src/lab', layers: ['src/device', 'src/fs', 'src/base'] },
   { path: 'src/lab/headless', layers: ['src/lab', 'src/device', 'src/fs', 'src/base'], packages: ['node:*'] },

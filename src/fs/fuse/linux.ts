@@ -90,9 +90,7 @@ export const STATX_ATTRIBUTES = {
   STATX_ATTR_NODUMP: 0x40,
 } as const;
 
-/** The two parts of a device number as fuse_attr.rdev has it (include/linux/kdev_t.h new_encode_dev). */
-export const deviceMajor = (rdev: number): number => (rdev >>> 8) & 0xfff;
-export const deviceMinor = (rdev: number): number => (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
+export { deviceMajor, deviceMinor } from '../tree/mode.ts';
 
 export const S_ISUID = 0o4000;
 export const S_IXGRP = 0o010;

@@ -34,3 +34,33 @@ export function setAttributes(inode: Inode, change: SetAttr, now: Time): void {
   inode.ctime = ctime.s;
   inode.ctimensec = ctime.ns;
 }
+
+/** What was kept of an inode elsewhere. */
+export interface Saved {
+  mode?: number;
+  uid?: number;
+  gid?: number;
+  atime?: Time | undefined;
+  mtime?: Time | undefined;
+  ctime?: Time | undefined;
+  btime?: Time | undefined;
+  flags?: number;
+}
+
+/** Sets exactly what is given, and stamps nothing; the type of a mode is ignored. */
+export function restoreAttributes(inode: Inode, saved: Saved): void {
+  const { mode, uid, gid, atime, mtime, btime, flags } = saved;
+  const ctime = saved.ctime ?? { s: inode.ctime, ns: inode.ctimensec };
+  const given: SetAttr = { ctime };
+  if (mode !== undefined) given.mode = mode;
+  if (uid !== undefined) given.uid = uid;
+  if (gid !== undefined) given.gid = gid;
+  if (atime) given.atime = atime;
+  if (mtime) given.mtime = mtime;
+  setAttributes(inode, given, ctime);
+  if (btime) {
+    inode.btime = btime.s;
+    inode.btimensec = btime.ns;
+  }
+  if (flags !== undefined) inode.flags = flags;
+}

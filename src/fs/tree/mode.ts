@@ -41,3 +41,10 @@ const TYPES = new Set([S_IFSOCK, S_IFLNK, S_IFREG, S_IFBLK, S_IFDIR, S_IFCHR, S_
 
 /** Whether the mode's type is one that Linux knows. */
 export const hasType = (mode: number): boolean => TYPES.has(mode & S_IFMT);
+
+/** The two parts of a device number as fuse_attr.rdev and inodes have it (include/linux/kdev_t.h new_encode_dev). */
+export const deviceMajor = (rdev: number): number => (rdev >>> 8) & 0xfff;
+export const deviceMinor = (rdev: number): number => (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
+/** Of a major number up to 0xfff and a minor one up to 0xfffff. */
+export const deviceNumber = (major: number, minor: number): number =>
+  ((minor & 0xff) | (major << 8) | ((minor & 0xfff00) << 12)) >>> 0;
