@@ -3,6 +3,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   fsync,
   fsyncSync,
@@ -24,6 +25,8 @@ import {
   checkSchema,
   type Durability,
   type Store,
+  type StoredChunkKey,
+  type StoredTree,
   StoreError,
   type Superblock,
   type TreeImage,
@@ -105,6 +108,17 @@ function readAt(fd: number, at: number, length: number): Uint8Array<ArrayBuffer>
   return bytes;
 }
 
+/** Numbers of the logs in a folder; none where there is no such folder. */
+function logNumbers(folder: string): number[] {
+  const numbers: number[] = [];
+  if (!existsSync(folder)) return numbers;
+  for (const name of readdirSync(folder)) {
+    const match = LOG_NAME.exec(name);
+    if (match) numbers.push(Number(match[1]));
+  }
+  return numbers;
+}
+
 export class DirStore implements Store {
   private readonly folder: string;
   private garbageLimit: number;
@@ -117,6 +131,8 @@ export class DirStore implements Store {
   private readonly records = new Map<string, Place>();
   private readonly chunks = new Map<number, Map<number, Place>>();
   private live = 0;
+  /** Whether something follows the last whole frame. */
+  private torn = false;
   /** Whether everything in the log is on the disk. */
   private flushed = false;
   /** Whether the log's name may not be on the disk yet: a strict commit has to flush the folder too. */
@@ -142,7 +158,7 @@ export class DirStore implements Store {
     try {
       const fd = this.openLog();
       this.fd = fd;
-      this.replay(fd);
+      if (this.replay(fd)) ftruncateSync(fd, this.end);
       checkSchema(this.superblock);
       const records = [...this.records.values()].map(({ at, length }) => readAt(fd, at, length));
       return { superblock: this.superblock, records };
@@ -152,18 +168,49 @@ export class DirStore implements Store {
     }
   }
 
+  /** Makes no folder, cuts nothing off, removes nothing. */
+  async inspect(): Promise<StoredTree> {
+    const numbers = logNumbers(this.folder);
+    if (numbers.length === 0) throw new StoreError('unavailable', `There is no tree in ${this.folder}.`);
+    this.lock.take();
+    try {
+      this.number = Math.max(...numbers);
+      const fd = openSync(this.path(this.number), constants.O_RDWR);
+      this.fd = fd;
+      const magic = readAt(fd, 0, LOG_MAGIC.length);
+      if (new TextDecoder().decode(magic) !== LOG_MAGIC) throw this.noLog();
+      this.torn = this.replay(fd);
+      this.unflushed = true;
+      const records = [...this.records].map(([key, { at, length }]): [string, Uint8Array] => [
+        key,
+        readAt(fd, at, length),
+      ]);
+      return { superblock: this.superblock, records, chunks: () => this.chunkKeys() };
+    } catch (error) {
+      await this.close();
+      throw storeError(error);
+    }
+  }
+
+  private *chunkKeys(): Generator<StoredChunkKey> {
+    for (const [ino, of] of this.chunks) {
+      const inOrder = [...of].sort(([a], [b]) => a - b);
+      for (const [index, { length }] of inOrder) yield { ino, index, length };
+    }
+  }
+
+  private noLog(): StoreError {
+    return new StoreError('newer', `${this.path(this.number)} is no log of this version.`);
+  }
+
   private path(number: number): string {
     return join(this.folder, `tree-${number}.log`);
   }
 
   /** The log with the highest number; what an interrupted rewrite left is removed. */
   private openLog(): number {
-    const numbers: number[] = [];
-    for (const name of readdirSync(this.folder)) {
-      const match = LOG_NAME.exec(name);
-      if (match) numbers.push(Number(match[1]));
-      else if (name.endsWith('.new')) rmSync(join(this.folder, name));
-    }
+    for (const name of readdirSync(this.folder)) if (name.endsWith('.new')) rmSync(join(this.folder, name));
+    const numbers = logNumbers(this.folder);
     this.number = Math.max(1, ...numbers);
     for (const number of numbers) if (number !== this.number) rmSync(this.path(number));
     const fd = openSync(this.path(this.number), constants.O_RDWR | constants.O_CREAT, 0o600);
@@ -172,7 +219,7 @@ export class DirStore implements Store {
     const there = new TextDecoder().decode(readAt(fd, 0, magic.length));
     if (size > magic.length ? there !== LOG_MAGIC : !LOG_MAGIC.startsWith(there)) {
       closeSync(fd);
-      throw new StoreError('newer', `${this.path(this.number)} is no log of this version.`);
+      throw this.noLog();
     }
     try {
       if (size < magic.length) writeFully(fd, magic, 0);
@@ -185,8 +232,8 @@ export class DirStore implements Store {
     return fd;
   }
 
-  /** Reads what the frames say. What follows the last whole one is cut off. */
-  private replay(fd: number): void {
+  /** Reads what the frames say, up to the last whole one, and tells whether something follows that has to be cut off. */
+  private replay(fd: number): boolean {
     const frames: Frame[] = [];
     const { size } = fstatSync(fd);
     let at = LOG_MAGIC.length;
@@ -200,13 +247,13 @@ export class DirStore implements Store {
     const whole = broken < 0 ? frames : frames.slice(0, broken);
     for (const { index, payload } of whole) this.apply(index, payload);
     this.end = whole.at(-1)?.end ?? LOG_MAGIC.length;
-    if (this.end === size) return;
+    if (this.end === size) return false;
     const later = lostFrame(fd, this.end + 1, size);
     if (later !== undefined) {
       const where = `${this.path(this.number)} at ${this.end}`;
       throw new StoreError('damaged', `What was on the disk is damaged: ${where}. A commit follows at ${later}.`);
     }
-    ftruncateSync(fd, this.end);
+    return true;
   }
 
   /** Takes over what a frame does. */
@@ -272,6 +319,8 @@ export class DirStore implements Store {
     const payload = [...batch.puts.map(([, record]) => record), ...batch.chunks.map(({ bytes }) => bytes)];
     const start = this.end;
     try {
+      if (this.torn) ftruncateSync(fd, start);
+      this.torn = false;
       const written = writeFrame(fd, start, index, payload, { strict, afterFlush: this.flushed });
       if (strict) {
         this.flushing = flush(fd);

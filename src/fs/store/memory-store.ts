@@ -1,5 +1,14 @@
 // A tree in memory: what tests and headless runs without a folder use. Copies like a real store, so it can be opened again.
-import { type Batch, checkSchema, type Store, type Superblock, type TreeImage, type Usage } from '../tree/store.ts';
+import {
+  type Batch,
+  checkSchema,
+  type Store,
+  type StoredChunkKey,
+  type StoredTree,
+  type Superblock,
+  type TreeImage,
+  type Usage,
+} from '../tree/store.ts';
 
 const CAPACITY = 8 * 2 ** 30;
 
@@ -17,6 +26,18 @@ export class MemoryStore implements Store {
   async open(): Promise<TreeImage> {
     checkSchema(this.superblock);
     return { superblock: this.superblock, records: [...this.records.values()] };
+  }
+
+  async inspect(): Promise<StoredTree> {
+    const { superblock, records } = this;
+    return { superblock, records: [...records], chunks: () => this.chunkKeys() };
+  }
+
+  private *chunkKeys(): Generator<StoredChunkKey> {
+    for (const [ino, of] of this.chunks) {
+      const inOrder = [...of].sort(([a], [b]) => a - b);
+      for (const [index, { length }] of inOrder) yield { ino, index, length };
+    }
   }
 
   chunk(ino: number, index: number): Uint8Array<ArrayBuffer> | undefined {

@@ -1,38 +1,95 @@
 // Makes the tree in memory from what a store delivered, and refuses what does not fit together.
-import { Directory, Dirent, FIRST_COOKIE } from './directory.ts';
+import { assemble } from './assemble.ts';
+import { checkMetadata } from './check-stored.ts';
+import { allocatedBytes } from './file-data.ts';
+import { describeFinding } from './findings.ts';
 import type { Inode } from './inode.ts';
 import { ROOT_INO } from './inode-table.ts';
-import { S_IFDIR, S_IFMT } from './mode.ts';
+import { senselessFields } from './mend-superblock.ts';
+import { hasType, S_IFLNK, S_IFMT, S_IFREG } from './mode.ts';
 import { decodeRecords } from './records.ts';
-import { StoreError } from './store.ts';
+import { StoreError, type TreeImage } from './store.ts';
 
-/** All inodes with their names in place, orphans among them. Throws StoreError('damaged'). */
-export function loadInodes(records: readonly Uint8Array[]): Map<number, Inode> {
-  const { inodes, links, nextCookies } = decodeRecords(records);
-  for (const inode of inodes.values()) {
-    if ((inode.mode & S_IFMT) !== S_IFDIR) continue;
-    inode.directory = new Directory();
-    inode.directory.nextCookie = nextCookies.get(inode.ino) ?? FIRST_COOKIE;
-  }
-  for (const { ino, parent: parentIno, cookie, name } of links) {
-    const inode = inodes.get(ino) as Inode;
-    const parent = inodes.get(parentIno);
-    const names = parent?.directory;
-    if (!parent || !names)
-      throw new StoreError('damaged', `Inode ${ino} is named in ${parentIno}, which is no directory.`);
-    if (names.get(name)) throw new StoreError('damaged', `Directory ${parentIno} has a name twice.`);
-    const dirent = new Dirent(parent, name, cookie, inode);
-    names.add(dirent);
-    if (inode.directory) inode.parent = parent;
-    if (!inode.link) inode.link = dirent;
-    else {
-      inode.moreLinks ??= new Set();
-      inode.moreLinks.add(dirent);
+const SECTOR = 512;
+/** Findings that a refusal tells; a check tells all. */
+const TOLD = 3;
+
+/**
+ * All inodes with their names in place, orphans among them; none of a tree that is still to be made. Throws
+ * StoreError('damaged') with what a check finds; 'newer'.
+ */
+export function loadInodes({ superblock, records }: TreeImage): Map<number, Inode> {
+  if (superblock === undefined && records.length === 0) return new Map();
+  let cause: unknown;
+  try {
+    if (superblock && senselessFields(superblock).length === 0) {
+      const inodes = assemble(decodeRecords(records));
+      if (fits(inodes, superblock.chunkSize)) return inodes;
     }
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== 'damaged') throw error;
+    cause = error;
   }
-  const root = inodes.get(ROOT_INO);
-  if (!root?.directory) throw new StoreError('damaged', 'The stored tree has no root directory.');
-  root.parent = root;
-  for (const { directory } of inodes.values()) directory?.sort();
-  return inodes;
+  const findings = checkMetadata(superblock, records);
+  const told = findings.slice(0, TOLD).map(describeFinding);
+  if (findings.length > TOLD) told.push(`and ${findings.length - TOLD} more`);
+  const text = `The stored tree is damaged. ${told.join('; ')}. Nothing was changed: check and repair it.`;
+  throw new StoreError('damaged', text, { cause });
+}
+
+/** Whether counts, parents and places of content fit together. Each opening asks: a check then says what does not. */
+function fits(inodes: ReadonlyMap<number, Inode>, chunkSize: number): boolean {
+  const below = new Set<Inode>();
+  for (const inode of inodes.values()) {
+    if (!fitsType(inode) || !fitsContent(inode, chunkSize)) return false;
+    const names = (inode.link ? 1 : 0) + (inode.moreLinks?.size ?? 0);
+    if (!inode.directory) {
+      if (inode.nlink !== names) return false;
+    } else if (!fitsDirectory(inode, names) || !reachesRoot(inode, below)) return false;
+  }
+  return true;
+}
+
+function fitsType({ mode, runs, size, target }: Inode): boolean {
+  const type = mode & S_IFMT;
+  if (type === S_IFLNK) return target !== '' && size === target.length && !runs;
+  return hasType(mode) && target === '' && (type === S_IFREG || !runs);
+}
+
+function fitsDirectory(inode: Inode, names: number): boolean {
+  const { directory, ino, nlink } = inode;
+  if (!directory) return false;
+  if (names === 0 && ino !== ROOT_INO) return nlink === 0 && directory.size === 0;
+  if (names !== (ino === ROOT_INO ? 0 : 1)) return false;
+  let subdirectories = 0;
+  let last = 0;
+  for (const { inode: child, cookie } of directory.after(0)) {
+    if (child.directory) subdirectories++;
+    if (cookie <= last || cookie >= directory.nextCookie) return false;
+    last = cookie;
+  }
+  return nlink === 2 + subdirectories;
+}
+
+/** `below`: directories that are known to be below the root. */
+function reachesRoot(dir: Inode, below: Set<Inode>): boolean {
+  const way = new Set<Inode>();
+  let at: Inode | undefined = dir;
+  while (at && at.parent !== at && !below.has(at)) {
+    // Around, and never to the root.
+    if (way.has(at)) return false;
+    way.add(at);
+    at = at.parent;
+  }
+  // One that was removed has no parent.
+  for (const inode of way) below.add(inode);
+  return true;
+}
+
+function fitsContent(inode: Inode, chunkSize: number): boolean {
+  if (!inode.runs) return inode.blocks === 0;
+  const bounds = inode.runs.flat();
+  for (let i = 1; i < bounds.length; i++) if ((bounds[i] as number) <= (bounds[i - 1] as number)) return false;
+  if ((bounds.at(-1) as number) > Math.ceil(inode.size / chunkSize)) return false;
+  return inode.blocks * SECTOR === allocatedBytes(inode, chunkSize);
 }

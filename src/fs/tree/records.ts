@@ -10,8 +10,8 @@ export const PAGE_SIZE = 32;
 /** Runs of chunks that go into the page; files with more have them all in the second record. */
 const RUNS_INLINE = 4;
 
-const KIND_PAGE = 1;
-const KIND_EXTRA = 2;
+export const KIND_PAGE = 1;
+export const KIND_EXTRA = 2;
 
 /** Begins a page: `count` inodes follow, each an inode_record and its variable part, padded to 8 bytes. */
 export const page_header = struct({ kind: u32, page: u32, count: u32, reserved: u32 });
@@ -71,14 +71,18 @@ const runsAreLong = (inode: Inode): boolean => (inode.runs?.length ?? 0) > RUNS_
 export const needsExtra = (inode: Inode): boolean =>
   inode.xattrs !== undefined || inode.moreLinks !== undefined || runsAreLong(inode);
 
-/** Fills a buffer from front to back. Structs are written through views, so their places need no alignment. */
-class Cursor {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+/** Fills or reads a buffer from front to back. Structs are written through views, so their places need no alignment. */
+export class Cursor {
+  readonly bytes: Uint8Array;
   readonly view: DataView;
   at = 0;
-  constructor(bytes: Uint8Array<ArrayBuffer>) {
+  constructor(bytes: Uint8Array) {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+  /** Bytes behind the cursor. */
+  get left(): number {
+    return this.bytes.length - this.at;
   }
   put(bytes: Uint8Array): void {
     this.bytes.set(bytes, this.at);
@@ -115,7 +119,8 @@ const recordSize = (inode: Inode): number =>
 /** The record of one page. */
 export function encodePage(page: number, inodes: readonly Inode[]): Uint8Array<ArrayBuffer> {
   const size = inodes.reduce((sum, inode) => sum + recordSize(inode), page_header.size);
-  const out = new Cursor(new Uint8Array(size));
+  const bytes = new Uint8Array(size);
+  const out = new Cursor(bytes);
   const header = new page_header(out.view, out.take(page_header.size));
   header.kind = KIND_PAGE;
   header.page = page;
@@ -125,7 +130,7 @@ export function encodePage(page: number, inodes: readonly Inode[]): Uint8Array<A
     encodeInode(inode, out);
     out.at = end;
   }
-  return out.bytes;
+  return bytes;
 }
 
 function encodeInode(inode: Inode, out: Cursor): void {
@@ -170,7 +175,8 @@ export function encodeExtra(inode: Inode): Uint8Array<ArrayBuffer> {
   let size = extra_header.size + 4 * runs.length;
   for (const { name } of links) size += link_record.size + name.length;
   for (const [name, value] of xattrs) size += xattr_record.size + name.length + value.length;
-  const out = new Cursor(new Uint8Array(size));
+  const bytes = new Uint8Array(size);
+  const out = new Cursor(bytes);
   const header = new extra_header(out.view, out.take(extra_header.size));
   header.kind = KIND_EXTRA;
   header.ino = inode.ino;
@@ -192,7 +198,7 @@ export function encodeExtra(inode: Inode): Uint8Array<ArrayBuffer> {
     out.put(value);
   }
   out.putNumbers(runs);
-  return out.bytes;
+  return bytes;
 }
 
 /** A name as it is stored: by the numbers of its directory and of what it names. */
@@ -216,13 +222,16 @@ export interface Decoded {
 export function decodeRecords(records: readonly Uint8Array[]): Decoded {
   const decoded: Decoded = { inodes: new Map(), links: [], nextCookies: new Map() };
   const kinds: Uint8Array[][] = [[], [], []];
-  const kindOf = (record: Uint8Array): number => (record.length < page_header.size ? 0 : (record[0] as number));
   for (const record of records) kinds[Math.min(kindOf(record), 2)]?.push(record);
   const [strange = [], pages = [], extras = []] = kinds;
   if (strange.length > 0) throw new StoreError('damaged', 'The stored tree has a record of no known kind.');
   try {
-    for (const page of pages) decodePage(cursorOf(page), decoded);
-    for (const extra of extras) decodeExtra(cursorOf(extra), decoded);
+    for (const page of pages) decodePage(new Cursor(page), decoded);
+    for (const extra of extras) decodeExtra(new Cursor(extra), decoded);
+    let expected = 0;
+    for (const inode of decoded.inodes.values()) if (inode.extraStored) expected++;
+    if (expected !== extras.length)
+      throw new StoreError('damaged', 'The stored tree lacks a second record of an inode.');
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new StoreError('damaged', 'A metadata record of the stored tree is cut.', { cause: error });
@@ -230,21 +239,38 @@ export function decodeRecords(records: readonly Uint8Array[]): Decoded {
   return decoded;
 }
 
-const cursorOf = (record: Uint8Array): Cursor => new Cursor(record as Uint8Array<ArrayBuffer>);
+const kindOf = (record: Uint8Array): number => (record.length < page_header.size ? 0 : (record[0] as number));
 
-function decodePage(from: Cursor, decoded: Decoded): void {
-  const { count } = new page_header(from.view, from.take(page_header.size));
+function decodePage(from: Cursor, { inodes, links, nextCookies }: Decoded): void {
+  const { count, page } = new page_header(from.view, from.take(page_header.size));
   for (let i = 0; i < count; i++) {
-    const start = from.at;
-    decodeInode(from, decoded);
-    from.at = start + align8(from.at - start);
+    const { inode, parent, cookie, name, nextCookie } = readInode(from);
+    const { ino } = inode;
+    if (pageOf(ino) !== page) throw new StoreError('damaged', `Inode ${ino} is stored on page ${page}.`);
+    if (inodes.has(ino)) throw new StoreError('damaged', `Inode ${ino} is stored twice.`);
+    inodes.set(ino, inode);
+    if (parent !== 0) links.push({ ino, parent, cookie, name });
+    if (nextCookie !== 0) nextCookies.set(ino, nextCookie);
   }
+  if (from.left > 0)
+    throw new StoreError('damaged', `Page ${page} of the stored tree has more than its ${count} inodes.`);
 }
 
-function decodeInode(from: Cursor, { inodes, links, nextCookies }: Decoded): void {
+/** An inode of a page, with its first name. */
+export interface StoredInode {
+  inode: Inode;
+  /** 0: there is no name. */
+  parent: number;
+  cookie: number;
+  name: string;
+  nextCookie: number;
+}
+
+/** The inode that begins at the cursor, which stands behind it then. Throws RangeError where the record ends in it. */
+export function readInode(from: Cursor): StoredInode {
+  const start = from.at;
   const record = new inode_record(from.view, from.take(inode_record.size));
-  const { ino } = record;
-  const inode = new Inode(ino, record.generation, record.mode);
+  const inode = new Inode(record.ino, record.generation, record.mode);
   inode.size = record.size;
   inode.blocks = record.blocks;
   inode.atime = record.atime;
@@ -261,34 +287,57 @@ function decodeInode(from: Cursor, { inodes, links, nextCookies }: Decoded): voi
   inode.rdev = record.rdev;
   inode.flags = record.flags;
   inode.extraStored = (record.bits & EXTRA) !== 0;
+  const { parent, cookie, next_cookie: nextCookie } = record;
   const name = from.text(record.name_length);
   inode.target = from.text(record.target_length);
   if (record.runs > 0) inode.runs = new Runs(from.numbers(record.runs * 2));
   inode.chunksStored = record.runs > 0;
-  if (inodes.has(ino)) throw new StoreError('damaged', `Inode ${ino} is stored twice.`);
-  inodes.set(ino, inode);
-  if (record.parent !== 0) links.push({ ino, parent: record.parent, cookie: record.cookie, name });
-  if (record.next_cookie !== 0) nextCookies.set(ino, record.next_cookie);
+  from.take(align8(from.at - start) - (from.at - start));
+  return { inode, parent, cookie, name, nextCookie };
 }
 
 function decodeExtra(from: Cursor, { inodes, links }: Decoded): void {
-  const header = new extra_header(from.view, from.take(extra_header.size));
-  const { ino } = header;
+  const extra = newExtra();
+  readExtra(from, extra);
+  const { ino } = extra;
   const inode = inodes.get(ino);
   if (!inode?.extraStored) throw new StoreError('damaged', `There is a second record of inode ${ino}, and no first.`);
+  if (from.left > 0) throw new StoreError('damaged', `The second record of inode ${ino} does not end where it should.`);
+  for (const link of extra.links) links.push({ ino, ...link });
+  takeExtra(inode, extra);
+}
+
+/** What a second record says. */
+export interface StoredExtra {
+  ino: number;
+  links: Omit<StoredLink, 'ino'>[];
+  xattrs: [name: string, value: Uint8Array][];
+  runs: number[];
+}
+
+export const newExtra = (): StoredExtra => ({ ino: 0, links: [], xattrs: [], runs: [] });
+
+/** Reads a second record into `extra`. Throws RangeError where it ends early; what came before that is in it then. */
+export function readExtra(from: Cursor, extra: StoredExtra): void {
+  const header = new extra_header(from.view, from.take(extra_header.size));
+  extra.ino = header.ino;
   for (let i = 0; i < header.links; i++) {
     const { parent, cookie, length } = new link_record(from.view, from.take(link_record.size));
-    links.push({ ino, parent, cookie, name: from.text(length) });
+    extra.links.push({ parent, cookie, name: from.text(length) });
   }
-  if (header.xattrs > 0) inode.xattrs = new Map();
   for (let i = 0; i < header.xattrs; i++) {
     const { name_length, value_length } = new xattr_record(from.view, from.take(xattr_record.size));
     const name = from.text(name_length);
     const at = from.take(value_length);
-    inode.xattrs?.set(name, from.bytes.slice(at, at + value_length));
+    extra.xattrs.push([name, from.bytes.slice(at, at + value_length)]);
   }
-  if (header.runs > 0) {
-    inode.runs = new Runs(from.numbers(header.runs * 2));
-    inode.chunksStored = true;
-  }
+  extra.runs = from.numbers(header.runs * 2);
+}
+
+/** Gives an inode the xattrs and runs of its second record. */
+export function takeExtra(inode: Inode, { xattrs, runs }: StoredExtra): void {
+  if (xattrs.length > 0) inode.xattrs = new Map(xattrs);
+  if (runs.length === 0) return;
+  inode.runs = new Runs(runs);
+  inode.chunksStored = true;
 }

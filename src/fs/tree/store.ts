@@ -30,6 +30,22 @@ export interface TreeImage {
   records: Uint8Array[];
 }
 
+export interface StoredChunkKey {
+  ino: number;
+  index: number;
+  /** Bytes; undefined where what is stored is no bytes, or cannot be read. */
+  length: number | undefined;
+}
+
+/** Everything that a store holds, as it is, whatever it is worth. */
+export interface StoredTree {
+  /** What lies where the superblock should; undefined for nothing. */
+  superblock: unknown;
+  records: [key: string, record: Uint8Array][];
+  /** All chunks, those of an inode in ascending order. Rejects with StoreError. */
+  chunks(): AsyncIterable<StoredChunkKey> | Iterable<StoredChunkKey>;
+}
+
 /** The chunks `from` to `to` - 1 of an inode. */
 export interface ChunkRange {
   ino: number;
@@ -65,6 +81,11 @@ export interface Usage {
 export interface Store {
   /** Claims the store for this writer and reads everything but file content. Rejects with StoreError. */
   open(): Promise<TreeImage>;
+  /**
+   * For a check, in place of open(): claims the store as that does, and tells everything that is in it. Changes nothing;
+   * one commit may follow. Rejects with StoreError, for what is damaged only where nothing can be told.
+   */
+  inspect?(): Promise<StoredTree>;
   /** One chunk's bytes, a buffer of their own; undefined where there is none. Rejects or throws StoreError. */
   chunk(ino: number, index: number): Promise<Uint8Array<ArrayBuffer> | undefined> | Uint8Array<ArrayBuffer> | undefined;
   /**

@@ -72,7 +72,7 @@ export class Tree {
   }
 
   protected constructor(store: Store, image: TreeImage, options: TreeOptions) {
-    const inodes = image.superblock ? loadInodes(image.records) : new Map<number, Inode>();
+    const inodes = loadInodes(image);
     this.store = store;
     this.clock = options.clock ?? hostClock;
     this.superblock = { ...(image.superblock ?? newSuperblock(options)), schema: SCHEMA };
