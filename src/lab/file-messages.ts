@@ -7,6 +7,10 @@ export interface FileRow {
   /** With `parent`, what tells this name from all others, for as long as it is there. */
   cookie: number;
   name: string;
+  /** Path of the directory that has the name, '/' for the root; '' where this is the root. */
+  folder: string;
+  /** The row of that directory. */
+  above: { parent: number; cookie: number } | undefined;
   /** 1 for the root. */
   level: number;
   /** Which of its directory's names it is, from 1, and of how many. */

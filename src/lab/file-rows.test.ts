@@ -112,7 +112,10 @@ describe('the list of a tree', () => {
         const part = list(rows, tree, { expanded, from, count });
         expect(part.total).toBe(whole.length);
         expect(shown(part)).toEqual(whole.slice(from, from + count));
-        for (const [index, { parent, cookie }] of list(rows, tree, { expanded }).rows.entries()) {
+        const { rows: all } = list(rows, tree, { expanded });
+        for (const [index, { parent, cookie, above, level }] of all.entries()) {
+          const up = all.findLastIndex((other, at) => at < index && other.level < level);
+          expect(above && list(rows, tree, { expanded, count: 0, find: above }).found).toBe(above && up);
           expect(list(rows, tree, { expanded, count: 0, find: { parent, cookie } }).found).toBe(index);
         }
       }),

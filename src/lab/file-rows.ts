@@ -78,6 +78,18 @@ export class FileRows {
     /** Adds those of a directory's rows that are asked for; its first one is row `start`. */
     const add = (dir: Inode, start: number, level: number): void => {
       const { order, inner } = spans.get(dir) as Span;
+      const folder = tree.path(dir) ?? '';
+      const above =
+        dir === tree.root ? ROOT : { parent: (dir.parent as Inode).ino, cookie: (dir.link as Dirent).cookie };
+      const push = (index: number, span: Span | undefined): void => {
+        const { cookie, name, inode } = order[index] as Dirent;
+        rows.push({
+          ...{ parent: dir.ino, cookie, name, folder, above, level, position: index + 1, of: order.length },
+          ...attributes(inode, nodeid(inode)),
+          entries: inode.directory?.size ?? 0,
+          expanded: span !== undefined,
+        });
+      };
       let row = start;
       let next = 0;
       for (let at = 0; at < order.length && row < to; ) {
@@ -85,16 +97,14 @@ export class FileRows {
         const plain = (following?.at ?? order.length) - at;
         // Names of which nothing is expanded are passed all at once.
         if (plain > 0) {
-          for (let i = Math.max(0, from - row); i < plain && row + i < to; i++) {
-            rows.push(rowOf(dir, order[at + i] as Dirent, at + i, order.length, level, undefined, nodeid));
-          }
+          for (let i = Math.max(0, from - row); i < plain && row + i < to; i++) push(at + i, undefined);
           row += plain;
           at += plain;
           continue;
         }
         const { dir: child } = following as { dir: Inode };
         const span = spans.get(child) as Span;
-        if (row >= from) rows.push(rowOf(dir, order[at] as Dirent, at, order.length, level, span, nodeid));
+        if (row >= from) push(at, span);
         row++;
         if (row + span.rows > from) add(child, row, level + 1);
         row += span.rows;
@@ -157,6 +167,9 @@ export class FileRows {
   }
 }
 
+/** The row of the root. */
+const ROOT: Name = { parent: 0, cookie: 0 };
+
 interface Name {
   parent: number;
   cookie: number;
@@ -182,26 +195,9 @@ function attributes(inode: Inode, nodeid: number | undefined) {
 
 function rootRow(root: Inode, expanded: boolean, nodeid: (inode: Inode) => number | undefined): FileRow {
   return {
-    ...{ parent: 0, cookie: 0, name: '', level: 1, position: 1, of: 1 },
+    ...{ ...ROOT, name: '', folder: '', above: undefined, level: 1, position: 1, of: 1 },
     ...attributes(root, nodeid(root)),
     entries: (root.directory as Directory).size,
     expanded,
-  };
-}
-
-function rowOf(
-  dir: Inode,
-  { cookie, name, inode }: Dirent,
-  at: number,
-  of: number,
-  level: number,
-  span: Span | undefined,
-  nodeid: (inode: Inode) => number | undefined,
-): FileRow {
-  return {
-    ...{ parent: dir.ino, cookie, name, level, position: at + 1, of },
-    ...attributes(inode, nodeid(inode)),
-    entries: inode.directory?.size ?? 0,
-    expanded: span !== undefined,
   };
 }

@@ -7,9 +7,11 @@ import { attachToV86, type V86Attachment } from '../device/v86-bus.ts';
 import type { DeviceObserver } from '../device/virtio-device.ts';
 import { QUEUE_SIZE, VirtioFsDevice } from '../device/virtio-fs.ts';
 import type { Negotiated } from '../fs/fuse/negotiate.ts';
+import { NodeTable } from '../fs/fuse/node-table.ts';
 import type { NodeidOptions } from '../fs/fuse/nodeid-table.ts';
 import { type Like, policyOf } from '../fs/fuse/policy.ts';
 import { type Answered, FuseServer } from '../fs/fuse/server.ts';
+import type { Inode } from '../fs/tree/inode.ts';
 import type { Tree } from '../fs/tree/tree.ts';
 import { Agent, GuestGone, type Job, type RunOptions } from './agent.ts';
 import { Emulator, type Ending, type MachineImage, type P9FileSystem } from './emulator.ts';
@@ -295,6 +297,15 @@ export class Lab {
       interrupts: state.interrupts,
       pending: state.queues.reduce((sum, queue) => sum + queue.inFlight, 0),
     };
+  }
+
+  /** What the guest calls inodes, as of now; undefined for those that a table of nodeids has not given it. */
+  nodeids(): (inode: Inode) => number | undefined {
+    const { nodes } = this.server.session;
+    if (nodes instanceof NodeTable) return (inode) => nodes.offer(inode);
+    const known = new Map<number, number>();
+    for (const { inode, nodeid } of nodes.entries()) if (inode) known.set(inode.ino, nodeid);
+    return ({ ino }) => known.get(ino);
   }
 
   private answered(exchange: Exchange, answer: Readonly<Answered>): void {

@@ -39,7 +39,7 @@ const tasks = new TaskRunner(
       return undefined;
     },
     ...treeTasks(trees),
-    ...fileTasks(trees, () => undefined),
+    ...fileTasks(trees, () => running?.lab.nodeids()),
   },
   post,
   () => performance.now(),

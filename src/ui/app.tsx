@@ -1,25 +1,36 @@
 // The page: head, two panes with a splitter between them, status line. In a narrow window the panes take turns.
 import { type Signal, useSignal } from '@preact/signals';
+import { useMemo } from 'preact/hooks';
+import { Questions } from './ask.tsx';
 import { GuestControls } from './controls.tsx';
+import { FileActions } from './file-actions.ts';
+import { FilesModel } from './files-model.ts';
 import type { Lab } from './lab-client.ts';
-import { LogPanel } from './log-panel.tsx';
 import { Notices } from './notices.tsx';
 import { Settings } from './settings.tsx';
+import { type Side, SidePane } from './side-pane.tsx';
 import { makeSplit, Splitter } from './splitter.tsx';
 import { StatusLine } from './status-line.tsx';
 import { TerminalPanel } from './terminal-panel.tsx';
 
 const paneSplit = makeSplit('panes', 42, 20, 80);
 
-type Pane = 'terminal' | 'log';
+/** Which pane is there in a narrow window. */
+type Front = 'terminal' | 'side';
 
-function PaneChoice({ pane }: { pane: Signal<Pane> }) {
-  const choice = (name: Pane, label: string) => (
+interface Shown {
+  front: Signal<Front>;
+  side: Signal<Side>;
+}
+
+function PaneChoice({ front, side }: Shown) {
+  const choice = (label: string, pane: 'terminal' | Side) => (
     <button
       type="button"
-      aria-pressed={pane.value === name}
+      aria-pressed={pane === 'terminal' ? front.value === pane : front.value === 'side' && side.value === pane}
       onClick={() => {
-        pane.value = name;
+        front.value = pane === 'terminal' ? pane : 'side';
+        if (pane !== 'terminal') side.value = pane;
       }}
     >
       {label}
@@ -27,22 +38,27 @@ function PaneChoice({ pane }: { pane: Signal<Pane> }) {
   );
   return (
     <fieldset class="pane-choice" aria-label="Pane">
-      {choice('terminal', 'Terminal')}
-      {choice('log', 'Requests')}
+      {choice('Terminal', 'terminal')}
+      {choice('Requests', 'log')}
+      {choice('Files', 'files')}
     </fieldset>
   );
 }
 
 export function App({ lab, problems }: { lab: Lab; problems: readonly string[] }) {
-  const pane = useSignal<Pane>('terminal');
+  const front = useSignal<Front>('terminal');
+  const side = useSignal<Side>('log');
   const told = useSignal(problems);
+  const files = useMemo(() => new FilesModel(lab), [lab]);
+  const actions = useMemo(() => new FileActions(lab, files), [lab, files]);
   return (
     <>
       <button
         type="button"
         class="skip"
         onClick={() => {
-          pane.value = 'log';
+          front.value = 'side';
+          side.value = 'log';
           requestAnimationFrame(() => document.getElementById('log-grid')?.focus());
         }}
       >
@@ -52,17 +68,18 @@ export function App({ lab, problems }: { lab: Lab; problems: readonly string[] }
         <h1>
           virtio-fs lab <span class="tagline">a Linux guest, and every FUSE request it makes</span>
         </h1>
-        <PaneChoice pane={pane} />
+        <PaneChoice front={front} side={side} />
         <GuestControls lab={lab} />
         <Settings options={lab.options} />
       </header>
       <Notices lab={lab} problems={told} />
-      <main class="panes" data-pane={pane.value} style={{ '--split': `${paneSplit.share.value}%` }}>
+      <main class="panes" data-front={front.value} style={{ '--split': `${paneSplit.share.value}%` }}>
         <TerminalPanel lab={lab} />
         <Splitter split={paneSplit} label="Width of the terminal" orientation="vertical" controls="terminal-pane" />
-        <LogPanel log={lab.log} />
+        <SidePane lab={lab} files={files} actions={actions} side={side} />
       </main>
       <StatusLine lab={lab} />
+      <Questions />
     </>
   );
 }
@@ -76,8 +93,8 @@ const focusTarget = (region: HTMLElement): HTMLElement | null =>
 
 /** Moves the focus to the next region that can be seen, or the one before. */
 export function focusNextRegion(backwards: boolean): void {
-  const regions = [...document.querySelectorAll<HTMLElement>('[data-region]')].filter(
-    (region) => region.offsetParent !== null,
+  const regions = [...document.querySelectorAll<HTMLElement>('[data-region]')].filter((region) =>
+    region.checkVisibility({ visibilityProperty: true }),
   );
   const now = regions.findLastIndex((region) => region.contains(document.activeElement));
   const step = backwards ? -1 : 1;

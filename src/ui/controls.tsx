@@ -35,7 +35,9 @@ export function GuestControls({ lab }: { lab: Lab }) {
         onClick={() => (stage === 'failed' ? void lab.start() : lab.restart())}
       >
         <Icon name={isOff ? 'power' : 'restart'} />
-        <SameWidth first="Restart" second="Power on" isSecond={isOff} />
+        <span class="word">
+          <SameWidth first="Restart" second="Power on" isSecond={isOff} />
+        </span>
       </button>
       <button
         type="button"
@@ -45,7 +47,7 @@ export function GuestControls({ lab }: { lab: Lab }) {
         onClick={() => lab.ctrlAltDel()}
       >
         <Icon name="keys" />
-        Ctrl-Alt-Del
+        <span class="word">Ctrl-Alt-Del</span>
       </button>
       <button
         type="button"
@@ -58,7 +60,9 @@ export function GuestControls({ lab }: { lab: Lab }) {
         }}
       >
         <Icon name="power" />
-        <SameWidth first="Power off" second="Cut power" isSecond={leaving.value} />
+        <span class="word">
+          <SameWidth first="Power off" second="Cut power" isSecond={leaving.value} />
+        </span>
       </button>
     </fieldset>
   );

@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { clockStep, formatBytes, formatClock, formatDuration, showName } from './format.ts';
+import {
+  clockStep,
+  formatBytes,
+  formatClock,
+  formatDate,
+  formatDevice,
+  formatDuration,
+  formatMode,
+  showName,
+  textOf,
+} from './format.ts';
 
 describe('formatBytes', () => {
   test.each([
@@ -50,4 +60,35 @@ describe('showName', () => {
     ['a\nb', 'a\\x0ab'],
     ['a\\b', 'a\\\\b'],
   ])('%j', (name, text) => expect(showName(name)).toBe(text));
+});
+
+test.each([
+  [0o100644, '-rw-r--r--'],
+  [0o040755, 'drwxr-xr-x'],
+  [0o120777, 'lrwxrwxrwx'],
+  [0o060660, 'brw-rw----'],
+  [0o020600, 'crw-------'],
+  [0o010600, 'prw-------'],
+  [0o140700, 'srwx------'],
+  [0o104755, '-rwsr-xr-x'],
+  [0o102644, '-rw-r-Sr--'],
+  [0o041777, 'drwxrwxrwt'],
+  [0o041776, 'drwxrwxrwT'],
+])('mode %o', (mode, text) => expect(formatMode(mode)).toBe(text));
+
+test('a date is local time; one that no calendar has is its number', () => {
+  const seconds = new Date(2026, 10, 1, 5, 7, 59).getTime() / 1000;
+  expect(formatDate(seconds)).toBe('2026-11-01 05:07');
+  expect(formatDate(1e15)).toBe('@1000000000000000');
+});
+
+test.each([
+  [0x0801, '8:1'],
+  [0x100 * 259 + 5 + 0x10000000, '259:65541'],
+])('device %i', (rdev, text) => expect(formatDevice(rdev)).toBe(text));
+
+test('a name is text where its bytes are UTF-8 without control characters', () => {
+  expect(textOf('gr\xc3\xb6\xc3\x9fe')).toBe('größe');
+  expect(textOf('bad\xff')).toBeUndefined();
+  expect(textOf('a\nb')).toBeUndefined();
 });

@@ -75,3 +75,45 @@ const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/;
 
 /** showBytes() without its cost for what most names are. */
 export const showName = (name: string): string => (PLAIN.test(name) ? name : showBytes(name));
+
+const TYPES: ReadonlyMap<number, string> = new Map([
+  [0o140000, 's'],
+  [0o120000, 'l'],
+  [0o100000, '-'],
+  [0o060000, 'b'],
+  [0o040000, 'd'],
+  [0o020000, 'c'],
+  [0o010000, 'p'],
+]);
+
+/** Type and permissions as `ls -l` has them: `drwxr-sr-t`. */
+export function formatMode(mode: number): string {
+  const rights = (shift: number, special: number, letter: string): string => {
+    const execute = (mode >> shift) & 1;
+    const last = mode & special ? (execute ? letter : letter.toUpperCase()) : execute ? 'x' : '-';
+    return `${(mode >> shift) & 4 ? 'r' : '-'}${(mode >> shift) & 2 ? 'w' : '-'}${last}`;
+  };
+  return `${TYPES.get(mode & 0o170000) ?? '?'}${rights(6, 0o4000, 's')}${rights(3, 0o2000, 's')}${rights(0, 0o1000, 't')}`;
+}
+
+/** A moment in seconds since 1970 to the minute, local time: `2026-11-21 15:50`; what no calendar has, as its number. */
+export function formatDate(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  if (Number.isNaN(date.getTime())) return `@${seconds}`;
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** Major and minor number of a device (include/linux/kdev_t.h new_decode_dev): `8:1`. */
+export const formatDevice = (rdev: number): string =>
+  `${(rdev & 0xfff00) >> 8}:${(rdev & 0xff) | ((rdev >>> 12) & 0xfff00)}`;
+
+/** The text that a string of bytes is in UTF-8; undefined where it is none, or has control characters. */
+export function textOf(name: string): string | undefined {
+  try {
+    const text = utf8.decode(Uint8Array.from(name, (char) => char.charCodeAt(0)));
+    return /[\x00-\x1f\x7f]/.test(text) ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}

@@ -16,6 +16,17 @@ const PATHS = {
   copy: 'M5.5 5.5h8v8h-8zM10.5 3v-.5h-8v8H3',
   paste: 'M5 3H3v11h10V3h-2M5.5 1.5h5v3h-5z',
   keep: 'M3 13.5h10M8 2v8M5 7l3 3 3-3',
+  upload: 'M3 13.5h10M8 10V2M5 5l3-3 3 3',
+  'upload-folder': 'M1.5 13V3.5h4l1.5 2h7.5V13zM8 11.5V7.5M6 9.3l2-2 2 2',
+  'new-folder': 'M1.5 13V3.5h4l1.5 2h7.5V13zM8 7.5v4M6 9.5h4',
+  rename: 'M2.5 13.5l.6-3L10.5 3l2.5 2.5-7.4 7.4zM9 4.5L11.5 7',
+  folder: 'M1.5 13V3.5h4l1.5 2h7.5V13z',
+  file: 'M3.5 1.5h6l3 3v10h-9zM9.5 1.5v3h3',
+  link: 'M6.5 9.5l3-3M7 4.5l1.7-1.7a2.8 2.8 0 0 1 4 4L11 8.5M9 11.5l-1.7 1.7a2.8 2.8 0 0 1-4-4L5 7.5',
+  device: 'M2 4.5h12v7H2zM4.5 8h.01M7 8h4.5',
+  right: 'M6 4l4 4-4 4',
+  down: 'M4 6l4 4 4-4',
+  trees: 'M2 3h5v3.5H2zM9 9.5h5V13H9zM4.5 6.5v4.8H9',
 } as const;
 
 export type IconName = keyof typeof PATHS;

@@ -1,4 +1,4 @@
-// The right pane: the request log with its tools, and the details of the chosen request below it.
+// The request log with its tools, and the details of the chosen request below it.
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import type { LogRecord } from '../lab/record.ts';
@@ -54,9 +54,9 @@ function Toggle(props: {
   );
 }
 
-function Tools({ log }: { log: LogModel }) {
+export function LogTools({ log }: { log: LogModel }) {
   return (
-    <div class="pane-head">
+    <div class="log-tools">
       <input
         type="search"
         id="log-filter"
@@ -94,7 +94,7 @@ function Tools({ log }: { log: LogModel }) {
   );
 }
 
-export function LogPanel({ log }: { log: LogModel }) {
+export function LogView({ log }: { log: LogModel }) {
   const open = useSignal(false);
   const selected = log.selected.value;
   const record = useMemo<LogRecord | undefined>(
@@ -110,26 +110,23 @@ export function LogPanel({ log }: { log: LogModel }) {
     document.getElementById('log-grid')?.focus();
   };
   return (
-    <section class="pane log-pane" id="log-pane" aria-label="Requests">
-      <Tools log={log} />
-      <div
-        class={`log-split ${shown ? 'open' : ''}`}
-        style={shown ? { '--split': `${detailSplit.share.value}%` } : undefined}
-      >
-        <LogGrid
-          log={log}
-          onOpen={() => {
-            open.value = true;
-          }}
-          onClose={close}
-        />
-        {shown && (
-          <>
-            <Splitter split={detailSplit} label="Height of the list" orientation="horizontal" controls="log-grid" />
-            <RequestDetail key="detail" log={log} record={record} onClose={close} />
-          </>
-        )}
-      </div>
-    </section>
+    <div
+      class={`log-split ${shown ? 'open' : ''}`}
+      style={shown ? { '--split': `${detailSplit.share.value}%` } : undefined}
+    >
+      <LogGrid
+        log={log}
+        onOpen={() => {
+          open.value = true;
+        }}
+        onClose={close}
+      />
+      {shown && (
+        <>
+          <Splitter split={detailSplit} label="Height of the list" orientation="horizontal" controls="log-grid" />
+          <RequestDetail key="detail" log={log} record={record} onClose={close} />
+        </>
+      )}
+    </div>
   );
 }

@@ -1,0 +1,224 @@
+// What the person does to files from the page: put in, save, name, remove; one at a time, with its outcome in words.
+import { signal } from '@preact/signals';
+import type { FileRow, Taken, Task, TaskName, TaskResult, UploadEntry, UploadResult } from '../lab/messages.ts';
+import { ask, type Question } from './ask.tsx';
+import { type FilesModel, isFolder, ROOT_INO } from './files-model.ts';
+import { formatBytes, formatCount, showName, textOf } from './format.ts';
+import { type Lab, TaskError } from './lab-client.ts';
+import { chooseFile, LARGE, offer } from './save.ts';
+import { begin, type Work } from './work.tsx';
+
+/** Where the tree is in the guest. */
+export const MOUNT_POINT = '/mnt/lab';
+
+/** How something ended. */
+export interface Outcome {
+  kind: 'info' | 'warning';
+  text: string;
+  /** What it concerns, one a line. */
+  details: readonly string[];
+}
+
+/** A directory as the target of something. */
+export interface Target {
+  ino: number;
+  /** As the guest has it, as text. */
+  path: string;
+}
+
+/** Path of a row in the guest, as text. */
+export function guestPath({ parent, folder, name }: Pick<FileRow, 'parent' | 'folder' | 'name'>): string {
+  if (parent === 0) return MOUNT_POINT;
+  return `${MOUNT_POINT}${folder === '/' ? '' : showName(folder)}/${showName(name)}`;
+}
+
+/** Where something goes that is put at a row: into the directory, or beside the file. */
+export function targetOf(row: FileRow | undefined): Target {
+  if (row === undefined) return { ino: ROOT_INO, path: MOUNT_POINT };
+  if (isFolder(row)) return { ino: row.ino, path: guestPath(row) };
+  return { ino: row.parent, path: `${MOUNT_POINT}${row.folder === '/' ? '' : showName(row.folder)}` };
+}
+
+const counted = (count: number, one: string, many: string): string =>
+  `${formatCount(count)} ${count === 1 ? one : many}`;
+
+/** Why a text cannot be a name; undefined where it can. */
+export function nameProblem(text: string): string | undefined {
+  if (text === '') return 'A name is needed.';
+  if (text === '.' || text === '..') return 'This name has a meaning of its own.';
+  if (text.includes('/') || text.includes('\0')) return 'A name has no slash.';
+  return new TextEncoder().encode(text).length > 255 ? 'A name has at most 255 bytes.' : undefined;
+}
+
+/** What became of an upload, in words. */
+export function uploadOutcome(result: UploadResult, count: number, into: string): Outcome {
+  const { files, bytes, placed, left, leftCount, stopped } = result;
+  const missing = count - files;
+  const put = `${counted(files, 'file', 'files')} (${formatBytes(bytes)}) put into ${into}`;
+  const details = left.map(({ path, reason }) => `${path}: ${reason}`);
+  if (leftCount > left.length) details.push(`and ${formatCount(leftCount - left.length)} more`);
+  if (stopped === undefined && leftCount === 0) return { kind: 'info', text: `${put}.`, details };
+  if (stopped === undefined) return { kind: 'warning', text: `${put}, ${formatCount(leftCount)} left out.`, details };
+  if (missing <= 0) return { kind: 'warning', text: `${put}. ${stopped}`, details };
+  const whole = placed.map((path) => `${path}: there, whole`);
+  if (files > placed.length) whole.push(`and ${formatCount(files - placed.length)} more`);
+  return {
+    kind: 'warning',
+    text: `${stopped} ${files === 0 ? 'No file' : `Only ${put.replace(' put into', ' of them, whole, went into')}`}${files === 0 ? ` was put into ${into}` : ''}; ${formatCount(missing)} did not come.`,
+    details: [...details, ...whole],
+  };
+}
+
+export class FileActions {
+  readonly work = signal<Work | undefined>(undefined);
+  readonly outcome = signal<Outcome | undefined>(undefined);
+  /** While folders that were dropped are looked through. */
+  readonly looking = signal(false);
+  private readonly lab: Lab;
+  private readonly files: FilesModel;
+
+  constructor(lab: Lab, files: FilesModel) {
+    this.lab = lab;
+    this.files = files;
+  }
+
+  get busy(): boolean {
+    return this.work.value !== undefined || this.looking.value;
+  }
+
+  /** Does a task, shown while it runs. Undefined where it failed, which is told. */
+  private async run<Name extends TaskName>(
+    task: Task<Name>,
+    title: string,
+    unit: Work['unit'] = 'bytes',
+  ): Promise<TaskResult<Name> | undefined> {
+    const { work, done } = begin(this.lab, task, title, unit);
+    this.outcome.value = undefined;
+    this.work.value = work;
+    try {
+      return await done;
+    } catch (error) {
+      this.failed(title, error);
+      return undefined;
+    } finally {
+      this.work.value = undefined;
+    }
+  }
+
+  private failed(title: string, error: unknown): void {
+    if (!(error instanceof TaskError || error instanceof DOMException)) throw error;
+    const text = error instanceof TaskError && error.code === 'cancelled' ? 'given up.' : error.message;
+    this.outcome.value = { kind: 'warning', text: `${title}: ${text}`, details: [] };
+  }
+
+  async upload(found: Promise<UploadEntry[]>, target: Target): Promise<void> {
+    if (this.busy) return;
+    const entries = await this.lookThrough(found);
+    if (entries === undefined || entries.length === 0) return;
+    const taken = await this.whatIfTaken(entries, target);
+    if (taken === undefined) return;
+    const count = entries.filter(({ file }) => file !== undefined).length;
+    const title = `${counted(count, 'file', 'files')} to ${target.path}`;
+    const result = await this.run({ do: 'upload', into: target.ino, entries, taken }, title);
+    if (result) this.outcome.value = uploadOutcome(result, count, target.path);
+    await this.files.expand(target.ino, true);
+  }
+
+  private async lookThrough(found: Promise<UploadEntry[]>): Promise<UploadEntry[] | undefined> {
+    this.looking.value = true;
+    this.outcome.value = undefined;
+    try {
+      return await found;
+    } catch (error) {
+      this.failed('The files could not be read', error);
+      return undefined;
+    } finally {
+      this.looking.value = false;
+    }
+  }
+
+  private async whatIfTaken(entries: readonly UploadEntry[], { ino, path }: Target): Promise<Taken | undefined> {
+    const paths = entries.map(({ path, file }) => ({ path, isFolder: file === undefined }));
+    let taken: { names: string[]; count: number };
+    try {
+      taken = await this.lab.task({ do: 'find-taken', into: ino, paths });
+    } catch (error) {
+      this.failed('Nothing was put into the tree', error);
+      return undefined;
+    }
+    if (taken.count === 0) return 'skip';
+    const answer = await ask(takenQuestion(taken, path));
+    return answer?.choice as Taken | undefined;
+  }
+
+  async download(row: FileRow): Promise<void> {
+    if (this.busy) return;
+    const name = textOf(row.name) ?? showName(row.name);
+    // Asked before anything is awaited: browsers open the dialog for a click only.
+    const chosen = row.size >= LARGE ? await chooseFile(name) : { handle: undefined };
+    if (chosen === undefined) return;
+    const result = await this.run({ do: 'download', ino: row.ino, to: chosen.handle }, `Saving ${name}`);
+    if (result === undefined) return;
+    if (result.content) offer(result.content, name);
+    this.outcome.value = { kind: 'info', text: `${name} (${formatBytes(row.size)}) was saved.`, details: [] };
+  }
+
+  async makeFolder(target: Target): Promise<void> {
+    const answer = await ask({
+      title: `New folder in ${target.path}`,
+      field: { label: 'Name', value: '', problem: nameProblem },
+      choices: [{ id: 'make', label: 'Make folder', kind: 'primary' }],
+    });
+    if (answer === undefined) return;
+    const made = await this.run({ do: 'make-folder', parent: target.ino, name: answer.text }, 'New folder');
+    if (made === undefined) return;
+    await this.files.expand(target.ino, true);
+    await this.files.choose({ parent: target.ino, cookie: made.cookie });
+  }
+
+  async rename({ parent, cookie, name }: FileRow): Promise<void> {
+    const answer = await ask({
+      title: `Rename ${showName(name)}`,
+      field: { label: 'New name', value: textOf(name) ?? '', problem: nameProblem },
+      choices: [{ id: 'rename', label: 'Rename', kind: 'primary' }],
+    });
+    if (answer === undefined) return;
+    const renamed = await this.run(
+      { do: 'rename-file', parent, cookie, name: answer.text },
+      `Rename ${showName(name)}`,
+    );
+    if (renamed) await this.files.choose({ parent, cookie: renamed.cookie });
+  }
+
+  async remove(row: FileRow): Promise<void> {
+    const answer = await ask(removeQuestion(row));
+    if (answer === undefined) return;
+    const { parent, cookie, name } = row;
+    await this.run({ do: 'remove-file', parent, cookie }, `Deleting ${showName(name)}`, 'names');
+    await this.files.refreshed();
+  }
+}
+
+function takenQuestion({ names, count }: { names: readonly string[]; count: number }, path: string): Question {
+  const shown = names.slice(0, 5).join(', ');
+  return {
+    title: count === 1 ? `${names[0]} is there already` : `${formatCount(count)} names are taken in ${path}`,
+    body: count === 1 ? `In ${path}.` : `${shown}${count > 5 ? ` and ${formatCount(count - 5)} more` : ''}.`,
+    choices: [
+      { id: 'keep-both', label: 'Keep both', kind: 'primary' },
+      { id: 'replace', label: 'Replace', kind: 'danger' },
+      { id: 'skip', label: count === 1 ? 'Skip it' : 'Skip them' },
+    ],
+  };
+}
+
+function removeQuestion(row: FileRow): Question {
+  const inside = isFolder(row) && row.entries > 0;
+  return {
+    title: `Delete ${showName(row.name)}?`,
+    body: inside
+      ? `The folder ${guestPath(row)} and everything in it are gone then.`
+      : `${guestPath(row)} is gone then.`,
+    choices: [{ id: 'delete', label: 'Delete', kind: 'danger' }],
+  };
+}
