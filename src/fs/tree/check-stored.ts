@@ -5,7 +5,7 @@ import type { Finding } from './findings.ts';
 import type { Inode } from './inode.ts';
 import { mendAttributes } from './mend-attributes.ts';
 import { type ChunkRepair, mendContent, readContent, type StoredContent } from './mend-content.ts';
-import { mendCounts, mendNames } from './mend-names.ts';
+import { mendCookies, mendCounts, mendNames } from './mend-names.ts';
 import { mendSuperblock, senselessFields } from './mend-superblock.ts';
 import { Mending } from './mending.ts';
 import { encodeExtra, encodePage, extraKey, needsExtra, pageKey, pageOf } from './records.ts';
@@ -41,6 +41,7 @@ function examine(
   mendAttributes(mending);
   mendNames(mending);
   const chunks = mendContent(mending, content);
+  mendCookies(mending);
   mendCounts(mending);
   return { findings: mending.findings, mending, chunks };
 }
@@ -83,7 +84,8 @@ function findStrange({ puts, removals }: Batch, findings: Finding[]): void {
 
 /** The commit that makes what is stored what it should be. Chunks that are cut are still to be read. */
 function encode({ mending, chunks }: Examined, records: StoredTree['records']): Batch {
-  const { inodes, names, nextCookies, superblock } = mending;
+  const { inodes, names, nextCookies } = mending;
+  const superblock = mending.superblockNow();
   const all = assemble({ inodes, links: [...names.values()].flat(), nextCookies });
   const pages = new Map<number, Inode[]>();
   const wanted = new Map<string, Uint8Array<ArrayBuffer>>();

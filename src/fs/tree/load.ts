@@ -5,8 +5,9 @@ import { allocatedBytes } from './file-data.ts';
 import { describeFinding } from './findings.ts';
 import type { Inode } from './inode.ts';
 import { ROOT_INO } from './inode-table.ts';
+import { isName } from './mend-names.ts';
 import { senselessFields } from './mend-superblock.ts';
-import { hasType, S_IFLNK, S_IFMT, S_IFREG } from './mode.ts';
+import { FILE_SIZE_MAX, hasType, S_IFLNK, S_IFMT, S_IFREG } from './mode.ts';
 import { decodeRecords } from './records.ts';
 import { StoreError, type TreeImage } from './store.ts';
 
@@ -41,7 +42,7 @@ export function loadInodes({ superblock, records }: TreeImage): Map<number, Inod
 function fits(inodes: ReadonlyMap<number, Inode>, chunkSize: number): boolean {
   const below = new Set<Inode>();
   for (const inode of inodes.values()) {
-    if (!fitsType(inode) || !fitsContent(inode, chunkSize)) return false;
+    if (!fitsType(inode) || !fitsContent(inode, chunkSize) || !fitsNames(inode)) return false;
     const names = (inode.link ? 1 : 0) + (inode.moreLinks?.size ?? 0);
     if (!inode.directory) {
       if (inode.nlink !== names) return false;
@@ -54,6 +55,12 @@ function fitsType({ mode, runs, size, target }: Inode): boolean {
   const type = mode & S_IFMT;
   if (type === S_IFLNK) return target !== '' && size === target.length && !runs;
   return hasType(mode) && target === '' && (type === S_IFREG || !runs);
+}
+
+function fitsNames({ link, moreLinks }: Inode): boolean {
+  if (link && !isName(link.name)) return false;
+  for (const { name } of moreLinks ?? []) if (!isName(name)) return false;
+  return true;
 }
 
 function fitsDirectory(inode: Inode, names: number): boolean {
@@ -87,6 +94,7 @@ function reachesRoot(dir: Inode, below: Set<Inode>): boolean {
 }
 
 function fitsContent(inode: Inode, chunkSize: number): boolean {
+  if (inode.size > FILE_SIZE_MAX) return false;
   if (!inode.runs) return inode.blocks === 0;
   const bounds = inode.runs.flat();
   for (let i = 1; i < bounds.length; i++) if ((bounds[i] as number) <= (bounds[i - 1] as number)) return false;

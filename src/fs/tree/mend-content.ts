@@ -141,8 +141,8 @@ class FileMending {
 
   mend(): void {
     const { inode, stored, mending } = this;
-    const senseless = this.mendOrder() || this.isWitnessed();
     const vague = mending.incomplete.has(inode.ino) || mending.refilled.has(inode.ino);
+    const senseless = this.mendOrder() || (!vague && this.isWitnessed());
     if (stored) this.compare(stored, senseless || vague, senseless);
     this.mendEnd();
     if (inode.runs?.count === 0) inode.runs = undefined;

@@ -8,12 +8,15 @@ import type { StoredLink } from './records.ts';
 /** Afterwards every name is in a directory, and every directory below the root. What is without a name is kept. */
 export function mendNames(mending: Mending): void {
   mendRoot(mending);
-  for (const ino of [...mending.names.keys()]) {
-    if (ino === ROOT_INO) continue;
-    for (const link of mending.namesOf(ino)) mendName(mending, link);
-    mendParents(mending, ino);
+  const inos = [...mending.names.keys()].filter((ino) => ino !== ROOT_INO);
+  // Directories first: of two that have the same name, the one that has others below it keeps it.
+  for (const directories of [true, false]) {
+    for (const ino of inos) {
+      if (isDirectory(mending.inodes.get(ino)) !== directories) continue;
+      for (const link of mending.namesOf(ino)) mendName(mending, link);
+      mendParents(mending, ino);
+    }
   }
-  mendCookies(mending);
   mendLoops(mending);
   mendNameless(mending);
 }
@@ -37,7 +40,7 @@ function mendRoot(mending: Mending): void {
 }
 
 /** Whether a name could be given to a file. */
-const isName = (name: string): boolean =>
+export const isName = (name: string): boolean =>
   name !== '' && name !== '.' && name !== '..' && name.length <= NAME_MAX && !/[/\0]/.test(name);
 
 function mendName(mending: Mending, link: StoredLink): void {
@@ -84,42 +87,6 @@ function mendParents(mending: Mending, ino: number): void {
   }
 }
 
-/** The place of each name in the listing of its directory is its own. */
-function mendCookies(mending: Mending): void {
-  for (const inode of mending.inodes.values()) {
-    if (!isDirectory(inode)) continue;
-    const { ino } = inode;
-    const links = [...(mending.children.get(ino)?.values() ?? [])];
-    const taken = new Set<number>();
-    const wrong: StoredLink[] = [];
-    let highest = FIRST_COOKIE - 1;
-    for (const link of links) {
-      const { cookie } = link;
-      if (cookie < FIRST_COOKIE || cookie >= COOKIE_END || taken.has(cookie)) wrong.push(link);
-      else {
-        taken.add(cookie);
-        highest = Math.max(highest, cookie);
-      }
-    }
-    const next = mending.nextCookies.get(ino) ?? 0;
-    if (next <= highest || next > COOKIE_END) {
-      if (!mending.renamed.has(ino)) {
-        mending.say(
-          'cookie',
-          ino,
-          `its next name would get the place ${next} of its listing`,
-          `it gets ${highest + 1}`,
-        );
-      }
-      mending.nextCookies.set(ino, highest + 1);
-    }
-    for (const link of wrong) {
-      mending.say('cookie', link.ino, `its place in the listing of inode ${ino} cannot be`, 'it gets another', link);
-      link.cookie = mending.cookie(ino);
-    }
-  }
-}
-
 /** Directories that do not lead to the root lead around: one of each circle loses its name. */
 function mendLoops(mending: Mending): void {
   const sound = new Set<number>([ROOT_INO]);
@@ -151,6 +118,45 @@ function mendNameless(mending: Mending): void {
     if (!mending.renamed.has(ino)) mending.say('no-name', ino, 'it has no name', `it is kept as /lost+found/#${ino}`);
     mending.keep(ino);
   }
+}
+
+/** The place of each name in the listing of its directory is its own. */
+export function mendCookies(mending: Mending): void {
+  for (const inode of mending.inodes.values()) if (isDirectory(inode)) mendListing(mending, inode.ino);
+}
+
+function mendListing(mending: Mending, ino: number): void {
+  const links = [...(mending.children.get(ino)?.values() ?? [])];
+  const taken = new Set<number>();
+  const homeless: StoredLink[] = [];
+  let highest = FIRST_COOKIE - 1;
+  for (const link of links) {
+    const { cookie } = link;
+    if (cookie >= FIRST_COOKIE && cookie < COOKIE_END && !taken.has(cookie)) {
+      taken.add(cookie);
+      highest = Math.max(highest, cookie);
+      continue;
+    }
+    homeless.push(link);
+    if (mending.given.has(link)) continue;
+    mending.say('cookie', link.ino, `its place in the listing of inode ${ino} cannot be`, 'it gets another', link);
+  }
+  let next = mending.nextCookies.get(ino) ?? 0;
+  if (next <= highest || next > COOKIE_END) {
+    if (!mending.renamed.has(ino)) {
+      mending.say('cookie', ino, `its next name would get the place ${next} of its listing`, `it gets ${highest + 1}`);
+    }
+    next = highest + 1;
+  }
+  if (next + homeless.length > COOKIE_END) {
+    // There are not that many places left behind the last one: all are given anew, in the same order.
+    const order = links.sort(
+      (a, b) => Number(homeless.includes(a)) - Number(homeless.includes(b)) || a.cookie - b.cookie,
+    );
+    next = FIRST_COOKIE;
+    for (const link of order) link.cookie = next++;
+  } else for (const link of homeless) link.cookie = next++;
+  mending.nextCookies.set(ino, next);
 }
 
 /** The counts of names. */

@@ -1,6 +1,6 @@
 // A stored tree while it is checked: each thing that is wrong is noted and put right, so that nothing is found twice.
 import type { Time } from './clock.ts';
-import { COOKIE_END, FIRST_COOKIE } from './directory.ts';
+import { FIRST_COOKIE } from './directory.ts';
 import type { Finding } from './findings.ts';
 import { Inode } from './inode.ts';
 import { GENERATION_END, INO_END, ROOT_INO } from './inode-table.ts';
@@ -29,6 +29,8 @@ export class Mending {
   readonly refilled = new Set<number>();
   /** What is in a directory: by its number and the name. Filled while names are checked. */
   readonly children = new Map<number, Map<string, StoredLink>>();
+  /** Names that were given here: they have no cookies yet. */
+  readonly given = new Set<StoredLink>();
   private readonly now: Time;
   private lostAndFound: number | undefined;
   private nextIno = ROOT_INO + 1;
@@ -40,7 +42,11 @@ export class Mending {
     this.nextCookies = salvaged.nextCookies;
     this.incomplete = salvaged.incomplete;
     this.superblock = superblock;
-    this.findings.push(...findings);
+    // Only now is known where what was found while reading lies.
+    for (const finding of findings) {
+      const path = finding.ino === undefined ? undefined : this.path(finding.ino);
+      this.findings.push(path === undefined ? finding : { ...finding, path });
+    }
     this.now = now;
     for (const ino of this.inodes.keys()) if (ino >= this.nextIno) this.nextIno = ino + 1;
     this.nextIno = Math.max(this.nextIno, superblock.nextIno ?? 0);
@@ -97,6 +103,11 @@ export class Mending {
     return inode;
   }
 
+  /** The superblock of the tree as it is now. */
+  superblockNow(): Superblock {
+    return { ...this.superblock, nextIno: Math.min(this.nextIno, INO_END) };
+  }
+
   private freeIno(): number {
     if (this.nextIno < INO_END) return this.nextIno;
     let ino = ROOT_INO + 1;
@@ -110,24 +121,13 @@ export class Mending {
     return there;
   }
 
-  /** A cookie for one more name of a directory. */
-  cookie(dir: number): number {
-    let next = this.nextCookies.get(dir) ?? FIRST_COOKIE;
-    if (next >= COOKIE_END) {
-      next = FIRST_COOKIE;
-      const links = [...this.inDirectory(dir).values()].sort((a, b) => a.cookie - b.cookie);
-      for (const link of links) link.cookie = next++;
-    }
-    this.nextCookies.set(dir, next + 1);
-    return next;
-  }
-
   /** Gives an inode a name that is free. */
   link(ino: number, parent: number, wanted: string): StoredLink {
     const there = this.inDirectory(parent);
     let name = wanted;
     for (let i = 1; there.has(name); i++) name = `${wanted}.${i}`;
-    const link = { ino, parent, cookie: this.cookie(parent), name };
+    const link = { ino, parent, cookie: 0, name };
+    this.given.add(link);
     there.set(name, link);
     this.namesOf(ino).push(link);
     this.renamed.add(ino);

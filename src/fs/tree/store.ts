@@ -138,7 +138,10 @@ export class StoreError extends Error {
 export function checkSchema(superblock: Superblock | undefined): void {
   if (superblock === undefined) return;
   const { schema } = superblock;
-  if (!Number.isInteger(schema) || schema < 1) throw new StoreError('damaged', 'The stored tree has no version.');
+  if (!Number.isInteger(schema) || schema < 1) {
+    const text = 'The stored tree is damaged. superblock: it has no version. Nothing was changed: check and repair it.';
+    throw new StoreError('damaged', text);
+  }
   if (schema > SCHEMA) {
     throw new StoreError(
       'newer',
