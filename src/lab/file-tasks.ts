@@ -6,7 +6,7 @@ import type { Tree } from '../fs/tree/tree.ts';
 import { direntOf, FileRows } from './file-rows.ts';
 import type { FileTasks, Task, TaskResult } from './messages.ts';
 import { posixWords } from './posix-words.ts';
-import { blobFile, chosenFile, ownFile, type Sink, saveFile } from './save-file.ts';
+import { saveFile, sinkFor } from './save-file.ts';
 import { type TaskContext, TaskRefused, type TaskTable } from './tasks.ts';
 import { FOLDER_MODE, findTaken, HOST_OWNER, nameBytes, Upload } from './upload.ts';
 
@@ -139,13 +139,4 @@ async function remove(tree: Tree, dir: Inode, dirent: Dirent, context: TaskConte
   };
   await visit(dir, dirent);
   return removed;
-}
-
-/** Where a download goes. */
-async function sinkFor(to: FileSystemFileHandle | undefined): Promise<Sink> {
-  if (to) return chosenFile(to);
-  // Browsers have it only over https and from localhost, and some not in private windows.
-  const storage: StorageManager | undefined = navigator.storage;
-  const root = await storage?.getDirectory?.().catch(() => undefined);
-  return root ? ownFile(root, Date.now(), Math.random) : blobFile();
 }

@@ -77,10 +77,38 @@ export interface Tasks extends FileTasks {
   'delete-tree': { given: { name: string }; result: undefined };
   /** Makes a tree the example again. Refused where it is open: see how a worker starts without a guest. */
   'reset-tree': { given: { name: string }; result: undefined };
+  /**
+   * A tree, or one directory of the open tree, as a tar archive; to the file that was chosen, else the browser's own.
+   * The guest stands still meanwhile.
+   */
+  'export-tree': {
+    given: { name: string; ino: number | undefined; to: FileSystemFileHandle | undefined };
+    /** The archive is undefined where it went to the file that was chosen. */
+    result: { bytes: number; content: Blob | undefined };
+  };
+  /** A new tree of what is in a tar archive, gzipped or not. Refused where the name is taken, unless it is replaced. */
+  'import-tree': { given: { name: string; from: Blob; replace: boolean }; result: Imported };
 }
 export type TaskName = keyof Tasks;
 export type Task<Name extends TaskName = TaskName> = { [Each in Name]: { do: Each } & Tasks[Each]['given'] }[Name];
 export type TaskResult<Name extends TaskName = TaskName> = Tasks[Name]['result'];
+
+/** What an import did. */
+export interface Imported {
+  /** Entries of the archive that were put into the tree, and bytes of content. */
+  entries: number;
+  bytes: number;
+  /** What was left out, all of an entry or something of it: the first ones, and how many there are. */
+  left: LeftOut[];
+  leftCount: number;
+}
+
+export interface LeftOut {
+  /** As the archive has it, a string of bytes; empty for the archive as a whole. */
+  path: string;
+  /** For people. */
+  reason: string;
+}
 
 /** How far a task is. */
 export interface Progress {

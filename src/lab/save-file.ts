@@ -94,6 +94,15 @@ export function blobFile(): Sink {
   };
 }
 
+/** Where what is saved goes: to the file that was chosen, else to one of the browser's own, or to memory. */
+export async function sinkFor(to: FileSystemFileHandle | undefined): Promise<Sink> {
+  if (to) return chosenFile(to);
+  // Browsers have it only over https and from localhost, and some not in private windows.
+  const storage: StorageManager | undefined = navigator.storage;
+  const root = await storage?.getDirectory?.().catch(() => undefined);
+  return root ? ownFile(root, Date.now(), Math.random) : blobFile();
+}
+
 /** The next range with data at or behind a position; undefined: none up to the end. */
 function nextData(tree: Tree, inode: Inode, at: number): { from: number; to: number } | undefined {
   try {

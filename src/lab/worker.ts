@@ -9,6 +9,7 @@ import type { FromWorker, ToWorker } from './messages.ts';
 import { nodeidsOf } from './nodeids.ts';
 import { type Order, Running } from './running.ts';
 import { TaskCancelled, TaskRefused, TaskRunner } from './tasks.ts';
+import { transferTasks } from './transfer-tasks.ts';
 import { treeTasks } from './tree-tasks.ts';
 import { Trees } from './trees.ts';
 import { Viewer } from './viewer.ts';
@@ -39,6 +40,7 @@ const tasks = new TaskRunner(
       return undefined;
     },
     ...treeTasks(trees),
+    ...transferTasks(trees),
     ...fileTasks(trees, () => running?.lab.nodeids()),
   },
   post,
