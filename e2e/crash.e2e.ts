@@ -1,13 +1,20 @@
 // The browser is killed while it works, again and again: what is left is a tree of one moment, with all that was synced.
 // CRASH_RUNS kills (npm run soak -- crash --runs N --seed S), most of them on the tree alone, some with the guest.
 import { test as base, expect } from '@playwright/test';
+import { DIST } from '../scripts/page.mjs';
+import { serve } from '../scripts/static-server.mjs';
+import { GuestTrial } from '../test/crash/guest-trial.ts';
 import { type Killed, TreeTrial } from '../test/crash/trial.ts';
 
 const RUNS = Number(process.env.CRASH_RUNS ?? 25);
 const SEED = Number(process.env.CRASH_SEED ?? 4);
 
+/** Six of 25. */
+const IN_GUEST = Math.round((RUNS * 6) / 25);
+
 interface Trials {
   tree: TreeTrial;
+  guest: GuestTrial;
 }
 
 /** A profile for all kills that this process sees; after a failure there is another process. */
@@ -21,15 +28,36 @@ const test = base.extend<object, Trials>({
     },
     { scope: 'worker' },
   ],
+  guest: [
+    // biome-ignore lint/correctness/noEmptyPattern: as above
+    async ({}, use) => {
+      const server = await serve({ folder: DIST });
+      const trial = new GuestTrial(server.url);
+      await use(trial);
+      await trial.close();
+      await server.close();
+    },
+    { scope: 'worker' },
+  ],
 });
 
 const kills: Killed[] = [];
 
 for (let i = 0; i < RUNS; i++) {
   const seed = SEED * 10_000 + i;
-  test(`a killed browser leaves what was synced, and a whole tree: seed ${seed}`, async ({ tree }) => {
-    kills.push(await tree.kill(seed));
-  });
+  if (i < RUNS - IN_GUEST) {
+    test(`a browser killed at work on a tree leaves what was synced, and a whole tree: seed ${seed}`, async ({
+      tree,
+    }) => {
+      kills.push(await tree.kill(seed));
+    });
+  } else {
+    test(`a browser killed while its guest works leaves what was synced, and a whole tree: seed ${seed}`, async ({
+      guest,
+    }) => {
+      kills.push(await guest.kill(seed));
+    });
+  }
 }
 
 test('at least a third of the kills were between the start of a transaction and its completion', () => {

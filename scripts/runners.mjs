@@ -40,11 +40,11 @@ export function vitest(args, env) {
   });
 }
 
-/** @param {string[]} args @returns {Promise<Count>} */
-export function playwright(args) {
+/** @param {string[]} args @param {NodeJS.ProcessEnv} [env] beside our own @returns {Promise<Count>} */
+export function playwright(args, env) {
   return withReport(async (report) => {
     const { status } = await run(packageProgram('playwright'), ['test', '--reporter=list,json', ...args], {
-      env: { ...process.env, PLAYWRIGHT_JSON_OUTPUT_FILE: report },
+      env: { ...process.env, ...env, PLAYWRIGHT_JSON_OUTPUT_FILE: report },
     });
     return playwrightCount(readReport(report), status);
   });

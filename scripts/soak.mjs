@@ -1,10 +1,12 @@
 // npm run soak: what takes too long for every change. Each run prints its seed, from which it can be repeated.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ensureBrowser } from './browsers.mjs';
 import { ensureGuestImage } from './guest-image.mjs';
 import { ensurePackages } from './packages.mjs';
+import { ensurePage } from './page.mjs';
 import { command, ROOT, Stop } from './process.mjs';
-import { shown, single, vitest } from './runners.mjs';
+import { playwright, shown, single, vitest } from './runners.mjs';
 
 /** @typedef {import('./test-count.mjs').Count} Count */
 /** @typedef {{ what: string, unit: string, runs: number, run: (runs: number, seed: number) => Promise<Count> }} Soak */
@@ -46,6 +48,17 @@ const SOAKS = {
         if (count.failed > 0) break;
       }
       return count;
+    },
+  },
+  crash: {
+    what: 'browsers killed at work, on the tree and with the guest: what was synced is there, and a whole tree',
+    unit: 'kills',
+    runs: 1000,
+    async run(runs, seed) {
+      await ensurePage(await ensureGuestImage());
+      await ensureBrowser('chromium');
+      const env = { CRASH_RUNS: String(runs), CRASH_SEED: String(seed) };
+      return playwright(['--project=chromium', 'e2e/crash.e2e.ts'], env);
     },
   },
   guest: {

@@ -41,8 +41,8 @@ function callWorker(name, argument) {
 
 const bundles = new Map<string, Promise<string>>();
 
-/** The entry and what it imports as one module. */
-function bundle(entry: string): Promise<string> {
+/** The entry, a file below the root, and what it imports as one module. */
+export function bundle(entry: string): Promise<string> {
   let made = bundles.get(entry);
   if (!made) {
     made = build({
@@ -77,17 +77,18 @@ export class Harness {
 
   /**
    * Opens a page in the context, with a worker that runs the entry: a file below the root that calls `serve` of serve.ts.
-   * Several can be open at once; they share the origin, as tabs do.
+   * Several can be open at once; they share the origin, as tabs do. `address`: another one for the page, for what is
+   * stored under another origin.
    */
-  static async open(context: BrowserContext, entry: string): Promise<Harness> {
+  static async open(context: BrowserContext, entry: string, address = ORIGIN): Promise<Harness> {
     const code = await bundle(entry);
     const page = await context.newPage();
     const harness = new Harness(page);
-    await page.route(`${ORIGIN}**`, (route) => route.fulfill({ contentType: 'text/html', body: PAGE }));
+    await page.route(`${address}**`, (route) => route.fulfill({ contentType: 'text/html', body: PAGE }));
     await page.exposeFunction('harnessEvent', (name: string, value: unknown) => {
       for (const listener of harness.listeners) listener(name, value);
     });
-    await page.goto(ORIGIN);
+    await page.goto(address);
     await page.evaluate(`startWorker(${JSON.stringify(code)})`);
     return harness;
   }
