@@ -1,10 +1,12 @@
 // What page and worker say to each other: the only thing the page sees of the worker, besides the pure modules
 // record.ts and describe.ts.
+
+import type { Finding, FindingCode } from '../fs/tree/findings.ts';
 import type { FileTasks } from './file-messages.ts';
 import type { RecordHeader } from './record.ts';
 
 export type * from './file-messages.ts';
-export type { RecordHeader };
+export type { Finding, FindingCode, RecordHeader };
 
 /** Cache policies as virtiofsd names them. */
 export type CacheMode = 'never' | 'metadata' | 'auto' | 'always';
@@ -88,6 +90,21 @@ export interface Tasks extends FileTasks {
   };
   /** A new tree of what is in a tar archive, gzipped or not. Refused where the name is taken, unless it is replaced. */
   'import-tree': { given: { name: string; from: Blob; replace: boolean }; result: Imported };
+  /**
+   * What is wrong with a tree as it is stored, the open one too, whose guest stands still meanwhile. Nothing is changed.
+   * A tree that another tab has open is refused.
+   */
+  'check-tree': { given: { name: string }; result: Checked };
+  /** Checks a tree and makes it sound: ends with what was found. Refused where it is open: see how a worker starts without. */
+  'repair-tree': { given: { name: string }; result: Checked };
+}
+
+/** What a check of a tree has found. */
+export interface Checked {
+  /** The first thousand. */
+  findings: Finding[];
+  /** How many there are. */
+  count: number;
 }
 export type TaskName = keyof Tasks;
 export type Task<Name extends TaskName = TaskName> = { [Each in Name]: { do: Each } & Tasks[Each]['given'] }[Name];

@@ -1,6 +1,7 @@
 // The lab in a Web Worker: messages in, messages out, the tree in IndexedDB under this tab's lock.
 import { TreeNames } from '../fs/store/indexeddb-names.ts';
 import { StoreError } from '../fs/tree/store.ts';
+import { checkTasks } from './check-tasks.ts';
 import { CommitNews, explainFailure, LabFailure } from './failures.ts';
 import { fileTasks } from './file-tasks.ts';
 import { Holder } from './holder.ts';
@@ -40,6 +41,7 @@ const tasks = new TaskRunner(
       return undefined;
     },
     ...treeTasks(trees),
+    ...checkTasks(trees),
     ...transferTasks(trees),
     ...fileTasks(trees, () => running?.lab.nodeids()),
   },
