@@ -75,6 +75,10 @@ export class FaultyStore implements Store {
     return (await this.inner.relieve?.()) ?? false;
   }
 
+  restore(): void {
+    this.inner.restore?.();
+  }
+
   usage(): Usage {
     return this.inner.usage();
   }

@@ -390,7 +390,7 @@ export class DirStore implements Store {
 
   usage(): Usage {
     const { bavail, bsize } = statfsSync(this.folder);
-    return { capacity: this.live + bavail * bsize };
+    return { available: bavail * bsize };
   }
 
   async close(): Promise<void> {

@@ -28,8 +28,8 @@ import {
 import { storedChunks, storedRecords } from './indexeddb-inspect.ts';
 import { OriginReserve, type Reserve } from './origin-reserve.ts';
 
-/** What usage() tells where the browser does not say what it would give. */
-const CAPACITY_UNKNOWN = 2 * 2 ** 30;
+/** What usage() tells where the browser does not say what it would give, bytes. */
+const AVAILABLE_UNKNOWN = 2 * 2 ** 30;
 /** The browser is asked for its quota, and for a reserve that was given up, after a commit, this seldom, ms. */
 const ESTIMATE_INTERVAL = 5000;
 
@@ -75,7 +75,11 @@ export class IndexedDbStore implements Store {
   private reserving: Promise<boolean> = Promise.resolve(false);
   private lost: StoreError | undefined;
   private closed = false;
-  private capacity = CAPACITY_UNKNOWN;
+  /** Bytes that the browser would still give, at the last estimate, and what was stored since. */
+  private estimated = AVAILABLE_UNKNOWN;
+  private putSince = 0;
+  /** From when the reserve was given up to when it may be taken again. */
+  private relieved = false;
   private estimatedAt = Number.NEGATIVE_INFINITY;
   /** The commit that open() found, for a reader. */
   private commitRead: number | undefined;
@@ -316,6 +320,8 @@ export class IndexedDbStore implements Store {
       if (fenced) throw this.lose('Another tab has taken the tree over.');
       throw storeError(error ?? transaction.error, 'A commit was aborted');
     }
+    for (const [, record] of batch.puts) this.putSince += record.length;
+    for (const { bytes } of batch.chunks) this.putSince += bytes.length;
     if (heir !== undefined) this.announced(heir);
     if (performance.now() - this.estimatedAt > ESTIMATE_INTERVAL) void this.estimate();
   }
@@ -331,24 +337,33 @@ export class IndexedDbStore implements Store {
   }
 
   async relieve(): Promise<boolean> {
+    this.relieved = true;
     await this.reserving;
     this.reserving = Promise.resolve(false);
     return this.reserve.release();
   }
 
+  restore(): void {
+    this.relieved = false;
+    void this.estimate();
+  }
+
   usage(): Usage {
-    return { capacity: this.capacity };
+    return { available: Math.max(this.estimated - this.putSince, 0) };
   }
 
   /** Asks the browser how much it would give, and holds the reserve where it is not held. */
   private async estimate(): Promise<void> {
     this.estimatedAt = performance.now();
     const { reserving } = this;
-    this.reserving = reserving.then((held) => held || this.reserve.take());
+    if (!this.relieved) this.reserving = reserving.then((held) => held || this.reserve.take());
+    const before = this.putSince;
     const storage: StorageManager | undefined = globalThis.navigator?.storage;
     try {
-      const { quota } = (await storage?.estimate()) ?? {};
-      if (quota !== undefined) this.capacity = quota;
+      const { quota, usage = 0 } = (await storage?.estimate()) ?? {};
+      if (quota === undefined) return;
+      this.estimated = Math.max(quota - usage, 0);
+      this.putSince -= before;
     } catch {
       // Some browsers refuse to tell in private windows: the last figure stands.
     }

@@ -13,12 +13,14 @@ import {
 const CAPACITY = 8 * 2 ** 30;
 
 export class MemoryStore implements Store {
+  /** Bytes of records and chunks. */
+  private stored = 0;
   private superblock: Superblock | undefined;
   private readonly records = new Map<string, Uint8Array>();
   private readonly chunks = new Map<number, Map<number, Uint8Array<ArrayBuffer>>>();
   private readonly capacity: number;
 
-  /** `capacity`: what usage() tells; nothing keeps to it. */
+  /** `capacity`: what usage() reckons with; nothing keeps to it. */
   constructor(capacity = CAPACITY) {
     this.capacity = capacity;
   }
@@ -46,8 +48,12 @@ export class MemoryStore implements Store {
 
   async commit(batch: Batch): Promise<void> {
     this.superblock = { ...batch.superblock };
-    for (const key of batch.removals) this.records.delete(key);
-    for (const [key, record] of batch.puts) this.records.set(key, record.slice());
+    for (const key of batch.removals) this.removeRecord(key);
+    for (const [key, record] of batch.puts) {
+      this.removeRecord(key);
+      this.records.set(key, record.slice());
+      this.stored += record.length;
+    }
     for (const { ino, from, to } of batch.drops) this.drop(ino, from, to);
     for (const { ino, index, bytes } of batch.chunks) {
       let of = this.chunks.get(ino);
@@ -55,19 +61,29 @@ export class MemoryStore implements Store {
         of = new Map();
         this.chunks.set(ino, of);
       }
+      this.stored += bytes.length - (of.get(index)?.length ?? 0);
       of.set(index, bytes.slice());
     }
+  }
+
+  private removeRecord(key: string): void {
+    this.stored -= this.records.get(key)?.length ?? 0;
+    this.records.delete(key);
   }
 
   private drop(ino: number, from: number, to: number): void {
     const of = this.chunks.get(ino);
     if (!of) return;
-    for (const index of of.keys()) if (index >= from && index < to) of.delete(index);
+    for (const [index, { length }] of of) {
+      if (index < from || index >= to) continue;
+      of.delete(index);
+      this.stored -= length;
+    }
     if (of.size === 0) this.chunks.delete(ino);
   }
 
   usage(): Usage {
-    return { capacity: this.capacity };
+    return { available: Math.max(this.capacity - this.stored, 0) };
   }
 
   async close(): Promise<void> {}

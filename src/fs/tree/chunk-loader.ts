@@ -1,6 +1,6 @@
 // Brings chunks into memory, keeps them there while somebody waits for others, and applies cuts made in the meantime.
 import { PosixError } from '../../base/errno.ts';
-import { Chunk, type ChunkCache } from './chunk.ts';
+import { Chunk, type ChunkCache, STORED } from './chunk.ts';
 import type { Inode } from './inode.ts';
 import { type Store, StoreError } from './store.ts';
 import type { WriteBehind } from './write-behind.ts';
@@ -36,6 +36,7 @@ export class ChunkLoader {
   /** What the store has of the chunk from `within` on is void. */
   cut(chunk: Chunk, within: number): void {
     chunk.cut = Math.min(chunk.cut, within);
+    chunk.shorten(within);
     this.cuts.add(chunk);
   }
 
@@ -83,7 +84,7 @@ export class ChunkLoader {
       inode.chunks ??= new Map();
       let chunk = inode.chunks.get(index);
       if (!chunk) {
-        chunk = new Chunk(inode, index);
+        chunk = new Chunk(inode, index, STORED);
         inode.chunks.set(index, chunk);
       }
       chunk.pins++;
@@ -112,7 +113,7 @@ export class ChunkLoader {
     inode.chunks ??= new Map();
     for (let index = runs?.next(from); index !== undefined && index < to; index = runs?.next(index + 1)) {
       if (inode.chunks.has(index)) continue;
-      const chunk = new Chunk(inode, index);
+      const chunk = new Chunk(inode, index, STORED);
       inode.chunks.set(index, chunk);
       this.cache.markAhead(chunk);
       chunk.loading = this.fetch(chunk);
@@ -132,6 +133,8 @@ export class ChunkLoader {
         this.settleCut(chunk);
         throw new StoreError('damaged', `Chunk ${index} of inode ${inode.ino} is missing.`);
       }
+      chunk.stored = bytes.length;
+      chunk.valid = Math.min(chunk.valid, bytes.length);
       const kept = bytes.length > cut ? bytes.slice(0, cut) : bytes;
       this.cache.resize(chunk, kept);
       chunk.length = kept.length;

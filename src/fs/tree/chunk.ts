@@ -1,6 +1,9 @@
 // Chunks of file content in memory, and the cache that lets go of clean ones where they are too many.
 import type { Inode } from './inode.ts';
 
+export const NOT_STORED = -1;
+export const STORED = Number.POSITIVE_INFINITY;
+
 /** A chunk that is in memory, or on its way there. What is behind the end of `bytes` is zero. */
 export class Chunk {
   readonly inode: Inode;
@@ -11,6 +14,12 @@ export class Chunk {
   length = 0;
   /** Of a chunk that was cut while it was not in memory: what the store has from here on is void. */
   cut = Number.POSITIVE_INFINITY;
+  /** Bytes that the store has of it; NOT_STORED, or STORED where nobody has looked how many. */
+  stored: number;
+  /** How many of those are still content: the file may have been cut since. */
+  valid: number;
+  /** What `valid` is when the commit that is under way has ended well. */
+  flown = 0;
   /** Changed since the last commit began. */
   dirty = false;
   /** In the commit that is under way. */
@@ -29,9 +38,17 @@ export class Chunk {
   newer: Chunk | undefined;
   listed = false;
 
-  constructor(inode: Inode, index: number) {
+  /** `stored`: STORED for a chunk that the file has already, NOT_STORED for a new one. */
+  constructor(inode: Inode, index: number, stored: number) {
     this.inode = inode;
     this.index = index;
+    this.stored = this.valid = stored;
+  }
+
+  /** What the store has of it from `within` on is content no more. */
+  shorten(within: number): void {
+    if (this.valid > within) this.valid = within;
+    if (this.flown > within) this.flown = within;
   }
 }
 

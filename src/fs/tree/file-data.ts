@@ -1,11 +1,12 @@
 // The content of regular files: chunks that are in memory are read and written at once, others are loaded first.
 import { PosixError } from '../../base/errno.ts';
-import { Chunk, type ChunkCache } from './chunk.ts';
+import { Chunk, type ChunkCache, NOT_STORED, STORED } from './chunk.ts';
 import type { ChunkLoader } from './chunk-loader.ts';
 import type { Inode } from './inode.ts';
 import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, FILE_SIZE_MAX } from './mode.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { needsExtra } from './records.ts';
+import type { Room } from './room.ts';
 import { Runs } from './runs.ts';
 import type { WriteBehind } from './write-behind.ts';
 
@@ -37,11 +38,10 @@ class Payload implements Source {
 }
 
 export class FileData {
-  /** Bytes allocated in all files. */
-  allocated = 0;
   private readonly loader: ChunkLoader;
   private readonly cache: ChunkCache;
   private readonly behind: WriteBehind;
+  private readonly room: Room;
   private readonly ahead: ReadAhead;
   readonly chunkSize: number;
   /** Bytes that a file can have: chunk indices stay below CHUNK_END. */
@@ -56,12 +56,14 @@ export class FileData {
     loader: ChunkLoader,
     cache: ChunkCache,
     behind: WriteBehind,
+    room: Room,
     chunkSize: number,
     modified: (inode: Inode, stamp: boolean) => void,
   ) {
     this.loader = loader;
     this.cache = cache;
     this.behind = behind;
+    this.room = room;
     this.ahead = new ReadAhead(cache, loader, chunkSize);
     this.chunkSize = chunkSize;
     this.sizeMax = Math.min(FILE_SIZE_MAX, CHUNK_END * chunkSize);
@@ -146,8 +148,8 @@ export class FileData {
     if (length === 0) return;
     const end = offset + length;
     if (end > this.sizeMax) throw new PosixError('EFBIG');
-    const room = this.behind.room();
-    if (!room && this.ready(inode, offset, end)) {
+    const pressure = this.behind.pressure();
+    if (!pressure && this.ready(inode, offset, end)) {
       this.put(inode, offset, end, source, stamp);
       this.cache.trim();
       return;
@@ -156,7 +158,7 @@ export class FileData {
   }
 
   private async writeLater(inode: Inode, offset: number, end: number, payload: Payload, stamp: boolean): Promise<void> {
-    for (let room = this.behind.room(); room; room = this.behind.room()) await room;
+    for (let pressure = this.behind.pressure(); pressure; pressure = this.behind.pressure()) await pressure;
     while (!this.ready(inode, offset, end)) {
       const pinned = await this.loader.load(inode, offset, end);
       const ready = this.ready(inode, offset, end);
@@ -180,10 +182,14 @@ export class FileData {
     return true;
   }
 
-  /** INVARIANT: the range is ready, and stays so until this returns: nothing is let go of here. */
+  /** INVARIANT: the range is ready, and stays so until this returns: nothing is let go of here. ENOSPC, with nothing changed. */
   private put(inode: Inode, offset: number, end: number, source: Source, stamp: boolean): void {
     const { chunkSize } = this;
-    if (end > inode.size) inode.size = end;
+    if (this.room.ceiling !== Number.POSITIVE_INFINITY) this.room.claim(this.growth(inode, offset, end));
+    if (end > inode.size) {
+      this.behind.grows(inode);
+      inode.size = end;
+    }
     let index = Math.floor(offset / chunkSize);
     let within = offset - index * chunkSize;
     for (let left = end - offset; left > 0; index++) {
@@ -203,10 +209,11 @@ export class FileData {
     inode.chunks ??= new Map();
     let chunk = inode.chunks.get(index);
     if (!chunk) {
-      chunk = new Chunk(inode, index);
-      inode.chunks.set(index, chunk);
       inode.runs ??= new Runs();
-      if (inode.runs.add(index)) this.runsChanged(inode);
+      const added = inode.runs.add(index);
+      chunk = new Chunk(inode, index, added ? NOT_STORED : STORED);
+      inode.chunks.set(index, chunk);
+      if (added) this.runsChanged(inode);
     }
     this.loader.settleCut(chunk);
     const { bytes } = chunk;
@@ -230,6 +237,7 @@ export class FileData {
       const within = size - (kept - 1) * this.chunkSize;
       if (kept > 0 && within < this.chunkSize) this.cut(inode, kept - 1, within);
     }
+    inode.lag?.resize(inode.size, size);
     inode.size = size;
     this.count(inode);
   }
@@ -240,13 +248,14 @@ export class FileData {
     inode.chunks ??= new Map();
     let chunk = inode.chunks.get(index);
     if (chunk?.bytes) {
+      chunk.shorten(within);
       if (chunk.length <= within) return;
       chunk.bytes.fill(0, within, chunk.length);
       this.behind.wrote(chunk, within);
       return;
     }
     if (!chunk) {
-      chunk = new Chunk(inode, index);
+      chunk = new Chunk(inode, index, STORED);
       inode.chunks.set(index, chunk);
     }
     this.loader.cut(chunk, within);
@@ -270,6 +279,7 @@ export class FileData {
     }
     if (inode.chunksStored) this.behind.drop({ ino: inode.ino, from, to });
     this.count(inode);
+    this.behind.freed();
   }
 
   /** As Tree.fallocate. */
@@ -343,6 +353,16 @@ export class FileData {
     return (to - from - (inode.runs?.within(from, to) ?? 0)) * this.chunkSize;
   }
 
+  /** Bytes that a write of the range adds to what the file takes. */
+  private growth(inode: Inode, offset: number, end: number): number {
+    const { chunkSize } = this;
+    const size = Math.max(end, inode.size);
+    const last = Math.floor((size - 1) / chunkSize);
+    const tail = end > last * chunkSize || (inode.runs?.has(last) ?? false);
+    const bytes = (inode.runs?.count ?? 0) * chunkSize + this.missing(inode, offset, end);
+    return bytes + (tail ? tailBytes(size, last, chunkSize) : 0) - inode.blocks * SECTOR;
+  }
+
   private runsChanged(inode: Inode): void {
     if (inode.extraStored || needsExtra(inode)) this.behind.extra(inode.ino);
   }
@@ -352,7 +372,7 @@ export class FileData {
     const before = inode.blocks;
     const bytes = allocatedBytes(inode, this.chunkSize);
     inode.blocks = bytes / SECTOR;
-    this.allocated += bytes - before * SECTOR;
+    this.room.used += bytes - before * SECTOR;
   }
 }
 
@@ -361,6 +381,10 @@ export function allocatedBytes(inode: Inode, chunkSize: number): number {
   const { runs, size } = inode;
   if (!runs) return 0;
   const last = Math.floor((size - 1) / chunkSize);
-  const tail = runs.has(last) ? Math.ceil((size - last * chunkSize) / PAGE) * PAGE - chunkSize : 0;
-  return runs.count * chunkSize + tail;
+  return runs.count * chunkSize + (runs.has(last) ? tailBytes(size, last, chunkSize) : 0);
+}
+
+/** What the last chunk of a file adds to a whole one, negative: it counts in pages, up to the end of the file. */
+function tailBytes(size: number, last: number, chunkSize: number): number {
+  return Math.ceil((size - last * chunkSize) / PAGE) * PAGE - chunkSize;
 }

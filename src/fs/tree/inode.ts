@@ -3,6 +3,24 @@ import type { Chunk } from './chunk.ts';
 import type { Directory, Dirent } from './directory.ts';
 import type { Runs } from './runs.ts';
 
+/** The size of a file up to which its content is stored, while it has more. */
+export class Lag {
+  /** Bytes; not more than the file has. */
+  stored: number;
+  /** What `stored` is when the commit that is under way has ended well. */
+  flown: number;
+
+  constructor(size: number) {
+    this.stored = this.flown = size;
+  }
+
+  /** The size was set. A larger one is stored as far as the old one was. */
+  resize(before: number, size: number): void {
+    if (size < this.stored || this.stored === before) this.stored = size;
+    if (size < this.flown || this.flown === before) this.flown = size;
+  }
+}
+
 export class Inode {
   /** Below 2^31, the root's is 1. */
   readonly ino: number;
@@ -46,6 +64,8 @@ export class Inode {
   runs: Runs | undefined;
   /** Of a regular file: chunks that are in memory, by index. */
   chunks: Map<number, Chunk> | undefined;
+  /** Where its end is not stored yet: how far it is. */
+  lag: Lag | undefined;
   /** Whether the store may hold chunks of this inode. */
   chunksStored = false;
   /** Whether the store holds a second record of this inode (xattrs, further names, many runs). */

@@ -21,6 +21,7 @@ const SOUND: { readonly [Field in keyof Required<Superblock>]: (value: unknown) 
   nextIno: (value) => value === undefined || within(value, ROOT_INO + 1, INO_END + 1),
   commit: (value) => within(value, 0, Number.MAX_SAFE_INTEGER),
   operation: (value) => within(value, 0, Number.MAX_SAFE_INTEGER),
+  partial: (value) => value === undefined || value === true,
 };
 
 /** The fields that cannot be as they are. Throws StoreError('newer') for a format that is not known yet. */

@@ -23,6 +23,7 @@ import {
 } from './mode.ts';
 import type { Paths } from './paths.ts';
 import { checkAdd, checkPinned, checkRemove } from './protect.ts';
+import type { Room } from './room.ts';
 import type { WriteBehind } from './write-behind.ts';
 
 export interface Owner {
@@ -52,13 +53,15 @@ export class Namespace {
   private readonly table: InodeTable;
   private readonly behind: WriteBehind;
   private readonly data: FileData;
+  private readonly room: Room;
   private readonly paths: Paths;
   private readonly clock: Clock;
 
-  constructor(table: InodeTable, behind: WriteBehind, data: FileData, paths: Paths, clock: Clock) {
+  constructor(table: InodeTable, behind: WriteBehind, data: FileData, room: Room, paths: Paths, clock: Clock) {
     this.table = table;
     this.behind = behind;
     this.data = data;
+    this.room = room;
     this.paths = paths;
     this.clock = clock;
   }
@@ -102,6 +105,7 @@ export class Namespace {
   private checkFree(dir: Inode, name: string): void {
     if (this.names(dir).get(name)) throw new PosixError('EEXIST');
     this.checkNew(dir, name);
+    this.room.claimName();
   }
 
   private newInode(dir: Inode, mode: number, made: Owner & Pick<Made, 'xattrs'>): Inode {
@@ -203,6 +207,7 @@ export class Namespace {
     this.names(dir);
     if (!dir.parent) throw new PosixError('ENOENT', 'the directory was removed');
     checkAdd(dir);
+    this.room.claimName();
     const inode = this.newInode(dir, S_IFREG | (made.mode & PERMISSIONS), made);
     inode.nlink = 0;
     inode.unnamed = true;
@@ -274,6 +279,7 @@ export class Namespace {
     this.data.dropChunks(inode, 0, CHUNK_END);
     this.table.remove(inode);
     this.behind.inode(inode);
+    this.behind.removed(inode);
     if (inode.extraStored) this.behind.extra(inode.ino);
   }
 

@@ -32,7 +32,7 @@ export class ReadOnlyTree extends Tree {
 
   /** Orphans stay, and so do the generations: both are the writer's. */
   protected override settle(): void {
-    for (const inode of this.inodes()) this.data.allocated += allocatedBytes(inode, this.chunkSize);
+    for (const inode of this.inodes()) this.room.used += allocatedBytes(inode, this.chunkSize);
   }
 
   override drop(inode: Inode): void {

@@ -21,6 +21,8 @@ export interface Superblock {
   commit: number;
   /** How many changes the tree had seen when this commit was made: those and no later ones are in it. */
   operation: number;
+  /** There: the content that found no room in the store is left out, and its files end before it. */
+  partial?: true;
 }
 
 export interface TreeImage {
@@ -74,8 +76,8 @@ export interface Batch {
 export type Durability = 'strict' | 'relaxed';
 
 export interface Usage {
-  /** Bytes that the tree may take at most, as far as one knows. */
-  capacity: number;
+  /** Bytes that may be stored besides what is, as far as one knows. */
+  available: number;
 }
 
 export interface Store {
@@ -96,10 +98,12 @@ export interface Store {
   /** What has to be waited for before a commit can be made, undefined where one can. Never rejects. */
   ready?(): Promise<void> | undefined;
   /**
-   * For a commit that removes something and was refused with `quota`: gives up what the store keeps in reserve, so that
-   * it can be tried again. False where there was nothing. The store takes its reserve again when it can.
+   * For a small commit, or one that removes something, that was refused with `quota`: gives up what the store keeps in
+   * reserve, so that it can be tried again. False where there was nothing.
    */
   relieve?(): Promise<boolean>;
+  /** The commit that the reserve was given up for has ended: the store takes it again, now or when it can. */
+  restore?(): void;
   usage(): Usage;
   close(): Promise<void>;
 }

@@ -13,8 +13,10 @@ export interface TreeOptions {
   clock?: Clock;
   /** Bytes of file content that are kept in memory. */
   cacheLimit?: number;
-  /** Unsaved bytes from which on writers wait; at most half of cacheLimit. */
+  /** Unsaved bytes from which on writers wait; of content, at most half of cacheLimit. */
   dirtyLimit?: number;
+  /** Bytes that all files together may take; what would be more is ENOSPC. */
+  limit?: number | undefined;
   /** Unsaved bytes from which on a commit does not wait for more; at most half of dirtyLimit. */
   eagerBytes?: number;
   /** Whether more is fetched for those who read from front to back; default true. */
@@ -49,6 +51,10 @@ export interface TreeCounters {
   inodes: number;
   /** Bytes allocated in all files. */
   bytesStored: number;
+  /** Whether the store has refused something that it did not take since: until it does, nothing can be added. */
+  full: boolean;
+  /** What was stored when the store refused more, bytes; undefined where it did not, or has taken more since. */
+  learnedLimit: number | undefined;
   commits: number;
   /** Commits in a row that failed. */
   failedCommits: number;

@@ -28,6 +28,7 @@ import {
 import { type Made, Namespace, type Owner } from './namespace.ts';
 import { Paths } from './paths.ts';
 import { checkAllocate, checkPinned, checkSetattr, checkWrite, SETTABLE_FLAGS } from './protect.ts';
+import { Room } from './room.ts';
 import { checkSchema, SCHEMA, type Store, type Superblock, type TreeImage } from './store.ts';
 import { BLOCK, CHUNK_SIZE, newSuperblock, type StatFs, type TreeCounters, type TreeOptions } from './tree-options.ts';
 import { type CommitSource, WriteBehind } from './write-behind.ts';
@@ -46,6 +47,7 @@ export class Tree {
   /** Advisory locks, of all sessions on this tree; never stored. */
   readonly locks = new LockTable();
   protected readonly store: Store;
+  protected readonly room: Room;
   private readonly superblock: Superblock;
   private readonly clock: Clock;
   private readonly random: () => number;
@@ -76,7 +78,9 @@ export class Tree {
     this.store = store;
     this.clock = options.clock ?? hostClock;
     this.superblock = { ...(image.superblock ?? newSuperblock(options)), schema: SCHEMA };
+    delete this.superblock.partial;
     this.chunkSize = this.superblock.chunkSize;
+    this.room = new Room(options.limit ?? Number.POSITIVE_INFINITY);
     this.random = options.random ?? Math.random;
     const { generation, nextIno } = this.superblock;
     this.table = new InodeTable(inodes, { generation, nextIno, reuse: options.reuseInodeNumbers ?? false });
@@ -85,24 +89,27 @@ export class Tree {
     this.cache = new ChunkCache(cacheLimit);
     const source: CommitSource = {
       prepare: () => loader.prepare(),
-      metadata: (pages, extras) => {
+      metadata: (pages, extras, subset) => {
         this.superblock.commit++;
         this.superblock.operation = this.behind.operation;
-        return encodeMetadata(this.table, this.superblock, pages, extras);
+        return encodeMetadata(this.table, this.superblock, pages, extras, subset);
       },
     };
     this.behind = new WriteBehind(store, this.cache, source, {
       interval: options.commitInterval ?? INTERVAL_MS,
       eagerBytes: Math.min(options.eagerBytes ?? EAGER_BYTES, dirtyLimit / 2),
       dirtyLimit,
+      metadataLimit: options.dirtyLimit ?? DIRTY_LIMIT,
+      chunkSize: this.chunkSize,
+      room: this.room,
       onFailure: options.onCommitFailure ?? (() => {}),
     });
     this.behind.operation = this.superblock.operation;
     const loader = new ChunkLoader(store, this.cache, this.behind, this.chunkSize, options.readAhead ?? true);
-    this.data = new FileData(loader, this.cache, this.behind, this.chunkSize, (inode, stamp) =>
+    this.data = new FileData(loader, this.cache, this.behind, this.room, this.chunkSize, (inode, stamp) =>
       this.modified(inode, stamp),
     );
-    this.namespace = new Namespace(this.table, this.behind, this.data, this.paths, this.clock);
+    this.namespace = new Namespace(this.table, this.behind, this.data, this.room, this.paths, this.clock);
     this.root = this.table.get(ROOT_INO) ?? this.makeRoot();
     if (image.superblock) this.settle();
   }
@@ -125,7 +132,7 @@ export class Tree {
     // With the next commit, also where nothing else changes: the next session leaps from here, not to here.
     this.behind.inode(this.root);
     for (const inode of [...this.table.values()]) {
-      this.data.allocated += allocatedBytes(inode, this.chunkSize);
+      this.room.used += allocatedBytes(inode, this.chunkSize);
       if (inode.nlink === 0) this.namespace.reap(inode);
     }
   }
@@ -279,6 +286,7 @@ export class Tree {
   /** Flags 1 XATTR_CREATE, 2 XATTR_REPLACE. E2BIG, ERANGE, ENODATA, EEXIST, ENOSPC, EPERM. The value belongs to the tree then. */
   setxattr(inode: Inode, name: string, value: Uint8Array, flags: number): void {
     checkPinned(inode);
+    if (value.length > (inode.xattrs?.get(name)?.length ?? -1)) this.room.claimName();
     // As in Linux, an ACL is set or replaced whatever the flags say.
     if (isAclName(name)) setAcl(inode, name, value);
     else setxattr(inode, name, value, flags);
@@ -378,15 +386,31 @@ export class Tree {
     return seek(this.file(inode), offset, whence, this.data.chunkSize);
   }
 
+  /**
+   * Bytes of content that may still be written, as far as one knows: the least of what the store thinks that it has room
+   * for, of the limit that was set, and of what the last refusal has taught.
+   */
+  get available(): number {
+    return this.room.available(this.store.usage().available - this.behind.contentBytes);
+  }
+
+  /**
+   * What has to be waited for before names or xattrs are added, because too many are unsaved; undefined where one need
+   * not. Rejects with PosixError ENOSPC or EIO. Only who can wait asks: nothing else enforces it.
+   */
+  pressure(): Promise<void> | undefined {
+    return this.behind.metadataPressure();
+  }
+
   statfs(): StatFs {
-    const used = Math.ceil(this.data.allocated / BLOCK);
-    const blocks = Math.max(Math.floor(this.store.usage().capacity / BLOCK), used);
+    const used = Math.ceil(this.room.used / BLOCK);
+    const free = Math.floor(this.available / BLOCK);
     const files = 2 ** 31 - 1;
     return {
       bsize: BLOCK,
-      blocks,
-      bfree: blocks - used,
-      bavail: blocks - used,
+      blocks: used + free,
+      bfree: free,
+      bavail: free,
       files,
       ffree: files - this.table.size,
       namelen: NAME_MAX,
@@ -423,7 +447,9 @@ export class Tree {
   get counters(): TreeCounters {
     return {
       inodes: this.table.size,
-      bytesStored: this.data.allocated,
+      bytesStored: this.room.used,
+      full: this.room.full,
+      learnedLimit: this.room.learned === Number.POSITIVE_INFINITY ? undefined : this.room.learned,
       commits: this.behind.commits,
       failedCommits: this.behind.failures,
       operations: this.behind.operation,

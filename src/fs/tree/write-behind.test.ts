@@ -1,30 +1,10 @@
-// Commits into a store that is full: what is given up for them, and how often they are tried.
+// Commits into a store that is full: what is given up for them, what is left out of them, and how often they are tried.
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { MemoryStore } from '../../../test/memory-store.ts';
+import { QuotaStore } from '../../../test/quota-store.ts';
 import { Errno } from '../../base/errno.ts';
 import { S_IFREG } from './mode.ts';
-import { type Batch, StoreError } from './store.ts';
 import { Tree } from './tree.ts';
-
-/** Full until `refusals` more commits were refused; has a reserve to give up, once. */
-class FullStore extends MemoryStore {
-  refusals = 0;
-  reserve = true;
-  attempts = 0;
-  override async commit(batch: Batch): Promise<void> {
-    this.attempts++;
-    if (this.refusals > 0) {
-      this.refusals--;
-      throw new StoreError('quota', 'full');
-    }
-    return super.commit(batch);
-  }
-  async relieve(): Promise<boolean> {
-    const held = this.reserve;
-    this.reserve = false;
-    return held;
-  }
-}
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -34,96 +14,156 @@ afterEach(() => {
 });
 
 const owner = { uid: 0, gid: 0 };
+const ENOSPC = { errno: Errno.ENOSPC };
 
-async function withStoredFile(): Promise<{ store: FullStore; tree: Tree }> {
-  const store = new FullStore();
+/** A tree with one file of 3 bytes, in a store that takes nothing more but what takes the place of something. */
+async function fullStore(): Promise<{ inner: MemoryStore; store: QuotaStore; tree: Tree }> {
+  const inner = new MemoryStore();
+  const store = new QuotaStore(inner);
   const tree = await Tree.open(store);
   const file = tree.mknod(tree.root, 'file', { mode: S_IFREG | 0o644, ...owner });
   await tree.write(file, 0, 3, { copyTo: (target) => void target.fill(1) });
   await tree.sync();
   store.attempts = 0;
-  return { store, tree };
+  store.limit = store.used;
+  return { inner, store, tree };
 }
 
-/** Unsaved, and so much that an attempt to commit it is costly. */
-async function writeLarge(tree: Tree): Promise<void> {
+/** Unsaved, and so much that an attempt to commit it is costly. There is room for its name. */
+async function writeLarge({ store, tree }: { store: QuotaStore; tree: Tree }): Promise<void> {
+  store.limit += 2000;
   const large = tree.mknod(tree.root, 'large', { mode: S_IFREG | 0o644, ...owner });
   await tree.write(large, 0, 2 ** 20, { copyTo: (target) => void target.fill(1) });
 }
 
 it('a removal is tried again while the room that was given up is not counted yet', async () => {
-  const { store, tree } = await withStoredFile();
-  store.refusals = 3;
+  const { store, tree } = await fullStore();
+  store.late = true;
+  store.reserve = 1;
   tree.unlink(tree.root, 'file');
   const synced = tree.sync();
+  setTimeout(() => {
+    store.limit *= 2;
+  }, 300);
   await vi.advanceTimersByTimeAsync(600);
   await synced;
-  expect(store.attempts).toBe(4);
-  expect(store.reserve).toBe(false);
+  expect(store).toMatchObject({ attempts: 4, reserve: 0 });
 });
 
-it('a removal that finds no room for good is refused, with nothing lost', async () => {
-  const { store, tree } = await withStoredFile();
-  store.refusals = 5;
+it('a removal that finds no room for good is refused, with nothing lost, and tried again in a second', async () => {
+  const { store, tree } = await fullStore();
+  store.late = true;
+  store.reserve = 1;
   tree.unlink(tree.root, 'file');
-  const synced = expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
-  await vi.advanceTimersByTimeAsync(3000);
+  const synced = expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  await vi.advanceTimersByTimeAsync(2200);
   await synced;
   expect(store.attempts).toBe(5);
+  store.limit *= 2;
   await tree.sync();
   expect(store.attempts).toBe(6);
 });
 
 it('the reserve is kept from what only adds', async () => {
-  const { store, tree } = await withStoredFile();
-  store.refusals = 1;
+  const { store, tree } = await fullStore();
+  store.reserve = 1;
   tree.mknod(tree.root, 'more', { mode: S_IFREG | 0o644, ...owner });
-  await expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
-  expect(store).toMatchObject({ attempts: 1, reserve: true });
+  await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  expect(store).toMatchObject({ attempts: 1, reserve: 1 });
+});
+
+it('names that go without their content may have the reserve', async () => {
+  const { store, tree } = await fullStore();
+  store.reserve = 2000;
+  store.limit += 2000;
+  const large = tree.mknod(tree.root, 'large', { mode: S_IFREG | 0o644, ...owner });
+  await tree.write(large, 0, 2 ** 20, { copyTo: (target) => void target.fill(1) });
+  const synced = expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  await vi.advanceTimersByTimeAsync(1);
+  await synced;
+  expect(store).toMatchObject({ attempts: 3, reserve: 0 });
 });
 
 it('a large commit that found no room is tried again when something is removed, not by each sync', async () => {
-  const { store, tree } = await withStoredFile();
-  store.refusals = 1;
-  await writeLarge(tree);
-  for (let i = 0; i < 3; i++) await expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
-  expect(store).toMatchObject({ attempts: 1, reserve: true });
+  const full = await fullStore();
+  const { store, tree } = full;
+  await writeLarge(full);
+  for (let i = 0; i < 3; i++) await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  // Everything, and then all but the content.
+  expect(store.attempts).toBe(2);
+  store.limit += 2 ** 20 - 3;
   tree.unlink(tree.root, 'file');
   await tree.sync();
-  expect(store.attempts).toBe(2);
-});
-
-it('a large commit that found no room is tried again by a sync half a minute later, however long the tree waits', async () => {
-  const { store, tree } = await withStoredFile();
-  store.refusals = 2;
-  await writeLarge(tree);
-  await expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
-  await vi.advanceTimersByTimeAsync(30_000);
-  expect(store.attempts).toBe(2);
-  await expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
-  expect(store.attempts).toBe(2);
-  await vi.advanceTimersByTimeAsync(31_000);
-  await tree.sync();
-  expect(store.attempts).toBe(3);
-});
-
-it('a large commit that found no room is tried again by itself', async () => {
-  const { store, tree } = await withStoredFile();
-  store.refusals = 2;
-  await writeLarge(tree);
-  await expect(tree.sync()).rejects.toMatchObject({ errno: Errno.ENOSPC });
-  await vi.advanceTimersByTimeAsync(30_000);
-  expect(store.attempts).toBe(2);
-  await vi.advanceTimersByTimeAsync(60_000);
-  expect(store.attempts).toBe(3);
+  // First the removal, then the rest.
+  expect(store.attempts).toBe(4);
   expect(tree.dirtyBytes).toBe(0);
 });
 
-it('room that is given up serves a large commit too, if it removes something', async () => {
-  const { store, tree } = await withStoredFile();
-  store.refusals = 1;
-  await writeLarge(tree);
-  tree.unlink(tree.root, 'file');
+it('names go on being stored, soon, while content finds no room', async () => {
+  const full = await fullStore();
+  const { inner, store, tree } = full;
+  await writeLarge(full);
+  await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  store.attempts = 0;
+  tree.rename(tree.root, 'file', tree.root, 'elif', 0, owner);
+  await vi.advanceTimersByTimeAsync(200);
+  expect(store.attempts).toBe(1);
+  const again = await Tree.open(inner);
+  expect([...again.readdir(again.root, 0)].map(({ name, inode }) => [name, inode.size])).toEqual([
+    ['large', 0],
+    ['elif', 3],
+  ]);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(store.attempts).toBe(1);
+});
+
+it('a large commit that found no room is tried again by a sync half a minute later, however long the tree waits', async () => {
+  const full = await fullStore();
+  const { store, tree } = full;
+  await writeLarge(full);
+  await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  await vi.advanceTimersByTimeAsync(29_999);
+  expect(store.attempts).toBe(2);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(store.attempts).toBe(4);
+  await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  expect(store.attempts).toBe(4);
+  await vi.advanceTimersByTimeAsync(31_000);
+  store.limit += 2 ** 20;
   await tree.sync();
-  expect(store).toMatchObject({ attempts: 2, reserve: false });
+  expect(store.attempts).toBe(5);
+});
+
+it('a large commit that found no room is tried again by itself', async () => {
+  const full = await fullStore();
+  const { store, tree } = full;
+  await writeLarge(full);
+  await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(store.attempts).toBe(4);
+  store.limit += 2 ** 20;
+  await vi.advanceTimersByTimeAsync(59_999);
+  expect(store.attempts).toBe(4);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(store.attempts).toBe(5);
+  expect(tree.dirtyBytes).toBe(0);
+});
+
+it('room that is counted late after a removal is waited for', async () => {
+  const full = await fullStore();
+  const { store, tree } = full;
+  store.limit += 2000;
+  const more = tree.mknod(tree.root, 'more', { mode: S_IFREG | 0o644, ...owner });
+  await tree.write(more, 0, 5000, { copyTo: (target) => void target.fill(1) });
+  await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  store.attempts = 0;
+  tree.unlink(tree.root, 'file');
+  const synced = tree.sync();
+  setTimeout(() => {
+    store.limit += 5000;
+  }, 300);
+  await vi.advanceTimersByTimeAsync(500);
+  await synced;
+  // The removal, then the rest at once, after 100 ms and after 400 more.
+  expect(store.attempts).toBe(4);
 });

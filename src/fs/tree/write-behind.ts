@@ -1,10 +1,13 @@
-// Group commit: gathers what changed and writes it, one commit at a time, each the whole tree of one moment.
+// Group commit: gathers what changed and writes it, one commit at a time, each the whole tree of one moment, or, where the
+// store is full, as much of it as needs no more room.
 import { PosixError } from '../../base/errno.ts';
 import type { Chunk, ChunkCache } from './chunk.ts';
 import { DirtySet } from './dirty-set.ts';
-import type { Inode } from './inode.ts';
+import { type Inode, Lag } from './inode.ts';
 import { pageOf } from './records.ts';
+import type { Room } from './room.ts';
 import { type Batch, type ChunkRange, type Durability, type Store, StoreError } from './store.ts';
+import { cutChunk, growthOf, isCut, type Subset, subsetOf } from './subset.ts';
 
 /** What a page of metadata is taken for in the count of unsaved bytes. */
 const PAGE_ESTIMATE = 4096;
@@ -12,10 +15,10 @@ const PAGE_ESTIMATE = 4096;
 const RETRIES_MS = [1000, 30_000] as const;
 const FULL_RETRIES_MS = [30_000, 600_000] as const;
 /**
- * Waits before further attempts of a commit for which the store gave up its reserve, ms: browsers count freed room late
- * (Chromium 156: in one of six runs not yet when the next transaction begins).
+ * Waits before further attempts of a commit for which room was made, ms: browsers count freed room late (Chromium 156:
+ * in one of six runs not yet when the next transaction begins).
  */
-const RELIEF_WAITS_MS = [100, 400, 1600];
+const RELIEF_WAITS_MS: readonly number[] = [100, 400, 1600];
 /**
  * Bytes of chunks from which on a commit that found no room is not tried again by those who ask for one: what an aborted
  * transaction wrote counts against the quota, so that each attempt makes a full store fuller.
@@ -26,8 +29,15 @@ const COSTLY_ATTEMPT = 2 ** 20;
 export interface CommitSource {
   /** What has to be loaded before a commit can be put together, undefined where there is nothing. */
   prepare(): Promise<void> | undefined;
-  /** The metadata of a commit with these pages and second records, as it is now; may add to `extras`. */
-  metadata(pages: Set<number>, extras: Set<number>): Pick<Batch, 'puts' | 'removals' | 'superblock'>;
+  /**
+   * The metadata of a commit with these pages and second records, as it is now, or, of the inodes of a subset, as that
+   * says; may add to `extras`.
+   */
+  metadata(
+    pages: Set<number>,
+    extras: Set<number>,
+    subset: Subset | undefined,
+  ): Pick<Batch, 'puts' | 'removals' | 'superblock'>;
 }
 
 export interface WriteBehindOptions {
@@ -35,8 +45,12 @@ export interface WriteBehindOptions {
   interval: number;
   /** Unsaved bytes from which on a commit does not wait. */
   eagerBytes: number;
-  /** Unsaved bytes from which on writers wait. */
+  /** Unsaved bytes of content from which on writers wait. */
   dirtyLimit: number;
+  /** Unsaved bytes of metadata from which on whoever adds some waits. */
+  metadataLimit: number;
+  chunkSize: number;
+  room: Room;
   /** Told of each failed commit; undefined when one went through again. */
   onFailure: (error: StoreError | undefined) => void;
 }
@@ -44,8 +58,18 @@ export interface WriteBehindOptions {
 /** A commit that is under way or is to come, and those who wait for it. */
 class Ticket {
   durability: Durability = 'relaxed';
-  /** Attempts since the store gave its reserve up; undefined while it was not asked for it. */
-  relieved: number | undefined;
+  /** Whether somebody waits for it. */
+  wanted = false;
+  /** Why the store did not take everything that this commit was to write. */
+  refused: StoreError | undefined;
+  /** Whether it leaves content out that finds no room. */
+  partial = false;
+  /** Whether everything was tried. */
+  tried = false;
+  /** Waits before further attempts, once room was made for them. */
+  waits: readonly number[] | undefined;
+  /** Whether the store gave its reserve up for it. */
+  relieved = false;
   readonly done: Promise<void>;
   resolve!: () => void;
   reject!: (error: PosixError) => void;
@@ -59,6 +83,8 @@ class Ticket {
   }
 }
 
+const isQuota = (error: unknown): error is StoreError => error instanceof StoreError && error.code === 'quota';
+
 export class WriteBehind {
   /** Changes so far. */
   operation = 0;
@@ -68,18 +94,31 @@ export class WriteBehind {
   private readonly cache: ChunkCache;
   private readonly source: CommitSource;
   private readonly options: WriteBehindOptions;
+  private readonly room: Room;
   private dirty = new DirtySet();
   /** What the commit under way writes. */
   private flying: { ticket: Ticket; set: DirtySet } | undefined;
   private next: Ticket | undefined;
   private preparing = false;
+  /** Files whose end is not stored. */
+  private readonly lagging = new Set<Inode>();
   /** Whether a relaxed commit went through that no strict one has followed. */
   private undurable = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private hurried = false;
   private retryMs = 0;
-  /** Set by a commit that found no room: what it was to add, the refusal, and when. Until something is dropped. */
-  private full: { bytes: number; refused: StoreError; at: number } | undefined;
+  /** Whether something has changed since the last commit began that it took. */
+  private fresh = false;
+  /** Whether room was made since the last commit began. */
+  private freedSince = false;
+  /** The last refusal, while the store is full. */
+  private refusal: StoreError | undefined;
+  /** When everything is tried again by itself; 0: with the next commit. */
+  private retryAt = 0;
+  /** Set by a large commit that found no room: what it was to add, and when. Until something is freed. */
+  private costly: { bytes: number; at: number } | undefined;
+  /** Whether parts are stored while there is no room for everything: names need not wait for it then. */
+  private parts = false;
   private lost: StoreError | undefined;
 
   constructor(store: Store, cache: ChunkCache, source: CommitSource, options: WriteBehindOptions) {
@@ -87,19 +126,31 @@ export class WriteBehind {
     this.cache = cache;
     this.source = source;
     this.options = options;
+    this.room = options.room;
   }
 
   /** Bytes that a commit has yet to write or is writing; metadata is estimated. */
   get dirtyBytes(): number {
+    return this.contentBytes + this.metadataBytes;
+  }
+
+  /** Those of file content. */
+  get contentBytes(): number {
+    return this.dirty.bytes + (this.flying?.set.bytes ?? 0);
+  }
+
+  private get metadataBytes(): number {
     const flying = this.flying?.set;
-    const pages = this.dirty.pages.size + (flying?.pages.size ?? 0);
-    return this.dirty.bytes + (flying?.bytes ?? 0) + pages * PAGE_ESTIMATE;
+    const { pages, extras } = this.dirty;
+    return (pages.size + extras.size + (flying ? flying.pages.size + flying.extras.size : 0)) * PAGE_ESTIMATE;
   }
 
   /** The inode's page has to be written. */
   inode(inode: Inode): void {
     this.dirty.pages.add(pageOf(inode.ino));
-    if (this.timer === undefined) this.schedule(this.options.interval);
+    // Where the store is full the timer is far off.
+    if (this.timer === undefined || (this.parts && !this.fresh)) this.schedule(this.options.interval);
+    this.fresh = true;
   }
 
   /** The inode's second record has to be written or removed. */
@@ -114,6 +165,13 @@ export class WriteBehind {
     if (this.dirty.bytes > this.options.eagerBytes) this.hurry();
   }
 
+  /** The file is about to get more content than it has bytes. */
+  grows(inode: Inode): void {
+    if (inode.lag) return;
+    inode.lag = new Lag(inode.size);
+    this.lagging.add(inode);
+  }
+
   /** The chunk is no part of its file any more. */
   forget(chunk: Chunk): void {
     this.dirty.remove(chunk);
@@ -121,14 +179,35 @@ export class WriteBehind {
 
   drop(range: ChunkRange): void {
     this.dirty.drop(range);
-    // There may be room now.
-    this.full = undefined;
-    if (this.failures > 0 && !this.flying) this.schedule(this.options.interval);
+  }
+
+  /** The inode is gone. */
+  removed(inode: Inode): void {
+    this.lagging.delete(inode);
+    this.freed();
+  }
+
+  /** There may be room now: content or an inode was removed. */
+  freed(): void {
+    this.dirty.frees = true;
+    this.freedSince = true;
+    this.costly = undefined;
+    this.retryAt = 0;
+    if (this.failures > 0 && !this.flying && !this.preparing) this.schedule(this.options.interval);
   }
 
   /** Undefined where a writer may go on, else what it has to wait for before it asks again. */
-  room(): Promise<void> | undefined {
-    if (this.dirty.bytes + (this.flying?.set.bytes ?? 0) <= this.options.dirtyLimit) return undefined;
+  pressure(): Promise<void> | undefined {
+    if (this.contentBytes > this.options.dirtyLimit) return this.relaxed();
+    return this.metadataPressure();
+  }
+
+  /** As pressure(), for whoever adds names or xattrs. */
+  metadataPressure(): Promise<void> | undefined {
+    return this.metadataBytes > this.options.metadataLimit ? this.relaxed() : undefined;
+  }
+
+  private relaxed(): Promise<void> {
     return (this.flying?.ticket ?? this.ask('relaxed')).done;
   }
 
@@ -148,14 +227,16 @@ export class WriteBehind {
     this.timer = undefined;
   }
 
-  private schedule(ms: number): void {
+  private schedule(ms: number, retry = false): void {
     if (this.lost) return;
     this.stop();
     this.timer = setTimeout(() => {
       this.timer = undefined;
       this.hurried = false;
-      this.full = undefined;
-      if (!this.flying) this.ask('relaxed');
+      if (retry) this.retryAt = 0;
+      if (this.flying) return;
+      this.next ??= new Ticket();
+      this.pump();
     }, ms);
   }
 
@@ -169,6 +250,7 @@ export class WriteBehind {
   private ask(durability: Durability): Ticket {
     this.next ??= new Ticket();
     const ticket = this.next;
+    ticket.wanted = true;
     if (durability === 'strict') ticket.durability = 'strict';
     this.pump();
     return ticket;
@@ -182,10 +264,10 @@ export class WriteBehind {
       ticket.reject(new PosixError('EIO', this.lost.message));
       return;
     }
-    const refused = this.hopeless(ticket);
-    if (refused) {
+    if (!ticket.refused && this.refusal && !this.fresh && this.hopeless(ticket)) {
       this.next = undefined;
-      ticket.reject(new PosixError('ENOSPC', refused.message));
+      ticket.reject(new PosixError('ENOSPC', this.refusal.message));
+      if (this.timer === undefined) this.wake();
       return;
     }
     const prepared = this.store.ready?.() ?? this.source.prepare();
@@ -207,21 +289,41 @@ export class WriteBehind {
     );
   }
 
-  /** Why a commit need not be tried: one that added no more found no room, a moment ago. */
-  private hopeless(ticket: Ticket): StoreError | undefined {
-    const { full } = this;
-    if (!full || ticket.relieved !== undefined || this.dirty.bytes < full.bytes) return undefined;
-    // Room may have come from elsewhere.
-    return performance.now() - full.at < FULL_RETRIES_MS[0] ? full.refused : undefined;
+  /** Whether everything need not be tried: it found no room a moment ago. Later, room may have come from elsewhere. */
+  private hopeless({ wanted }: Ticket): boolean {
+    const now = performance.now();
+    if (!wanted) return now < this.retryAt;
+    const { costly } = this;
+    return costly !== undefined && this.dirty.bytes >= costly.bytes && now < costly.at + FULL_RETRIES_MS[0];
   }
 
-  /** Writes everything that is dirty. From here to the store's copies nothing is awaited: the batch is one moment. */
+  /** Writes what is dirty. From here to the store's copies nothing is awaited: the batch is one moment. */
   private begin(ticket: Ticket): void {
     this.next = undefined;
     this.stop();
     this.hurried = false;
+    this.fresh = false;
+    this.freedSince = false;
+    // Where something was removed that goes first: then there may be room for the rest.
+    if (!ticket.refused && this.refusal && (this.hopeless(ticket) || this.dirty.frees)) {
+      ticket.refused = this.refusal;
+      ticket.partial = this.leaves();
+    }
+    if (ticket.partial) this.beginPartial(ticket);
+    else this.beginWhole(ticket);
+  }
+
+  /** Whether there is content that a commit can leave out. */
+  private leaves(): boolean {
+    for (const chunk of this.dirty.chunks) if (!isCut(chunk) || chunk.valid < chunk.length) return true;
+    return false;
+  }
+
+  private beginWhole(ticket: Ticket): void {
     const set = this.dirty;
-    const metadata = this.source.metadata(set.pages, set.extras);
+    const { used } = this.room;
+    ticket.tried = true;
+    const metadata = this.source.metadata(set.pages, set.extras, undefined);
     this.dirty = new DirtySet();
     this.flying = { ticket, set };
     const batch: Batch = { ...metadata, drops: [...set.drops.values()].flat(), chunks: [] };
@@ -230,43 +332,110 @@ export class WriteBehind {
       const bytes = chunk.bytes as Uint8Array<ArrayBuffer>;
       chunk.dirty = false;
       chunk.flying = true;
+      chunk.flown = length;
       inode.chunksStored = true;
       batch.chunks.push({ ino: inode.ino, index, bytes: length === bytes.length ? bytes : bytes.slice(0, length) });
     }
+    for (const { lag, size } of this.lagging) if (lag) lag.flown = size;
     this.commit(batch, ticket.durability).then(
-      () => this.succeeded(ticket, set),
+      () => {
+        let i = 0;
+        for (const chunk of set.chunks) {
+          chunk.stored = batch.chunks[i++]?.bytes.length ?? 0;
+          chunk.valid = Math.min(chunk.flown, chunk.stored);
+        }
+        this.land(set);
+        this.room.stored(used);
+        this.succeeded(ticket, set);
+      },
       (error: unknown) => {
         this.land(set);
-        const { bytes } = set;
         this.dirty.merge(set);
-        if (bytes >= COSTLY_ATTEMPT && error instanceof StoreError && error.code === 'quota') {
-          this.full = { bytes, refused: error, at: performance.now() };
-        }
-        const removes = batch.drops.length > 0 || batch.removals.length > 0;
-        if (removes && error instanceof StoreError && error.code === 'quota') this.relieve(ticket, error);
+        this.fresh = true;
+        if (isQuota(error)) this.refusedWhole(ticket, error, set);
         else this.failed(ticket, error);
       },
     );
   }
 
+  private refusedWhole(ticket: Ticket, error: StoreError, set: DirtySet): void {
+    const { dirty, room } = this;
+    room.refused(room.used - growthOf(subsetOf(dirty.chunks, this.lagging, this.options.chunkSize)));
+    this.refusal = error;
+    if (set.bytes >= COSTLY_ATTEMPT) this.costly = { bytes: set.bytes, at: performance.now() };
+    const first = !ticket.refused;
+    ticket.refused = error;
+    if (first && this.leaves()) {
+      ticket.partial = true;
+      this.again(ticket);
+    } else if (ticket.waits) this.later(ticket, this.wait(ticket), error);
+    else if (set.frees) this.later(ticket, this.relief(ticket), error);
+    else this.failed(ticket, error);
+  }
+
   /**
-   * Storage that is full takes no commit, not even one that frees most of it: what it frees counts only afterwards.
-   * So the store's reserve goes first, and the commit is made again, with what has changed since.
+   * Writes names, attributes, truncations and deletions, and of content only what is shorter than what is stored: a tree
+   * that is whole, in which files that lack something end where they are stored. What is left out stays dirty.
    */
-  private relieve(ticket: Ticket, refused: StoreError): void {
+  private beginPartial(ticket: Ticket): void {
+    const set = this.dirty;
+    const subset = subsetOf(set.chunks, this.lagging, this.options.chunkSize);
+    const metadata = this.source.metadata(set.pages, set.extras, subset);
+    this.dirty = set.splitChunks();
+    for (const { ino } of subset.keys()) {
+      this.dirty.pages.add(pageOf(ino));
+      if (set.extras.has(ino)) this.dirty.extras.add(ino);
+    }
+    this.flying = { ticket, set };
+    const cut = [...this.dirty.chunks].filter(isCut);
+    const chunks = cut.map(cutChunk);
+    const batch: Batch = { ...metadata, drops: [...set.drops.values()].flat(), chunks };
+    this.commit(batch, ticket.durability).then(
+      () => {
+        for (const [i, chunk] of cut.entries()) chunk.stored = chunks[i]?.bytes.length ?? 0;
+        this.land(set);
+        this.storedPart(ticket, set);
+      },
+      (error: unknown) => {
+        this.land(set);
+        this.dirty.merge(set);
+        this.fresh = true;
+        if (isQuota(error)) this.later(ticket, ticket.waits ? this.wait(ticket) : this.relief(ticket), error);
+        else this.failed(ticket, error);
+      },
+    );
+  }
+
+  /** A part was stored: if it has made room, the rest is tried again; else those who wait are refused. */
+  private storedPart(ticket: Ticket, set: DirtySet): void {
+    this.commits++;
+    this.parts = true;
+    this.undurable = ticket.durability === 'relaxed';
+    if (set.frees && this.dirty.bytes > 0) {
+      ticket.partial = false;
+      ticket.waits = this.dirty.bytes < COSTLY_ATTEMPT ? RELIEF_WAITS_MS : RELIEF_WAITS_MS.slice(-1);
+      this.again(ticket);
+    } else if (this.leaves()) this.refuse(ticket, ticket.refused as StoreError);
+    else this.again(Object.assign(ticket, { partial: false }));
+  }
+
+  /** The same commit once more, with what has changed since, and for those too who have asked for another one. */
+  private again(ticket: Ticket): void {
+    const waiting = this.next;
+    if (waiting?.durability === 'strict') ticket.durability = 'strict';
+    if (waiting) ticket.done.then(waiting.resolve, waiting.reject);
+    this.next = ticket;
+    this.pump();
+  }
+
+  /** Tries a refused commit again when `attempt` says that it is worth it. */
+  private later(ticket: Ticket, attempt: Promise<boolean>, refused: StoreError): void {
     this.preparing = true;
-    this.relief(ticket).then(
-      (again) => {
+    attempt.then(
+      (worth) => {
         this.preparing = false;
-        if (!again) {
-          this.failed(ticket, refused);
-          return;
-        }
-        const waiting = this.next;
-        if (waiting?.durability === 'strict') ticket.durability = 'strict';
-        if (waiting) ticket.done.then(waiting.resolve, waiting.reject);
-        this.next = ticket;
-        this.pump();
+        if (worth) this.again(ticket);
+        else this.failed(ticket, refused);
       },
       (error: unknown) => {
         this.preparing = false;
@@ -275,17 +444,21 @@ export class WriteBehind {
     );
   }
 
-  /** Whether the refused commit is to be tried again: at once after the reserve was given up, then a few times more. */
+  /**
+   * Storage that is full takes no commit, not even one that frees most of it: what it frees counts only afterwards. So
+   * the store's reserve goes first.
+   */
   private async relief(ticket: Ticket): Promise<boolean> {
-    if (ticket.relieved === undefined) {
-      ticket.relieved = 0;
-      if (await this.store.relieve?.()) return true;
-      ticket.relieved = RELIEF_WAITS_MS.length;
-      return false;
-    }
-    const wait = RELIEF_WAITS_MS[ticket.relieved++];
-    if (wait === undefined) return false;
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    ticket.relieved = (await this.store.relieve?.()) ?? false;
+    ticket.waits = RELIEF_WAITS_MS;
+    return ticket.relieved;
+  }
+
+  private async wait(ticket: Ticket): Promise<boolean> {
+    const [ms, ...waits] = ticket.waits ?? [];
+    ticket.waits = waits;
+    if (ms === undefined) return false;
+    await new Promise((resolve) => setTimeout(resolve, ms));
     return true;
   }
 
@@ -299,15 +472,25 @@ export class WriteBehind {
   }
 
   private succeeded(ticket: Ticket, set: DirtySet): void {
-    this.land(set);
     for (const chunk of set.chunks) if (!chunk.dirty && !chunk.dropped && chunk.pins === 0) this.cache.touch(chunk);
+    for (const inode of this.lagging) {
+      const { lag } = inode;
+      if (lag) lag.stored = lag.flown;
+      if (lag?.stored !== inode.size) continue;
+      inode.lag = undefined;
+      this.lagging.delete(inode);
+    }
     this.cache.trim();
     this.commits++;
     this.undurable = ticket.durability === 'relaxed';
     if (this.failures > 0) this.options.onFailure(undefined);
     this.failures = 0;
-    this.full = undefined;
+    this.costly = undefined;
+    this.refusal = undefined;
+    this.parts = false;
+    this.retryAt = 0;
     this.retryMs = 0;
+    if (ticket.relieved) this.store.restore?.();
     ticket.resolve();
     if (this.next) this.pump();
     else if (this.dirty.bytes > this.options.eagerBytes) this.hurry();
@@ -320,16 +503,37 @@ export class WriteBehind {
       reason instanceof StoreError
         ? reason
         : new StoreError('io', `A commit failed: ${String(reason)}`, { cause: reason });
-    this.failures++;
     if (error.code === 'lost') this.lost = error;
+    this.parts = false;
+    // A part is small, and what it removes makes room: it is tried as often as what fails for another reason.
+    this.backOff(error.code === 'quota' && !ticket.partial ? FULL_RETRIES_MS : RETRIES_MS);
+    this.reject(ticket, error);
+  }
+
+  /** Everything is stored but content that finds no room. */
+  private refuse(ticket: Ticket, refused: StoreError): void {
+    if (ticket.tried) this.backOff(FULL_RETRIES_MS);
+    this.reject(ticket, refused);
+  }
+
+  private backOff([least, most]: readonly [number, number]): void {
+    const wait = Math.min(Math.max(this.retryMs, least), most);
+    this.retryAt = performance.now() + wait;
+    this.retryMs = wait * 2;
+  }
+
+  private reject(ticket: Ticket, error: StoreError): void {
+    this.failures++;
     this.options.onFailure(error);
+    if (ticket.relieved) this.store.restore?.();
     ticket.reject(new PosixError(error.code === 'quota' ? 'ENOSPC' : 'EIO', error.message));
     if (this.next) this.pump();
-    if (this.flying || this.preparing) return;
-    // Seldom where it is full, until something is removed.
-    const [least, most] = error.code === 'quota' ? FULL_RETRIES_MS : RETRIES_MS;
-    const wait = Math.max(this.retryMs, least);
-    this.schedule(wait);
-    this.retryMs = Math.min(wait * 2, most);
+    if (!this.flying && !this.preparing) this.wake();
+  }
+
+  /** Sets the timer after a failure. */
+  private wake(): void {
+    if (this.freedSince || (this.parts && this.fresh)) this.schedule(this.options.interval);
+    else this.schedule(Math.max(this.retryAt - performance.now(), 0), true);
   }
 }

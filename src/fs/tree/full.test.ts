@@ -1,0 +1,435 @@
+// A store that is full: what is refused, what goes on, and what is in it when the tree is opened again.
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { FaultyStore } from '../../../test/faulty-store.ts';
+import { MemoryStore } from '../../../test/memory-store.ts';
+import { QuotaStore } from '../../../test/quota-store.ts';
+import { contentOf } from '../../../test/tree-driver.ts';
+import { Errno, PosixError } from '../../base/errno.ts';
+import { readerOf } from '../../base/iov.ts';
+import { checkTree } from './check-tree.ts';
+import type { Inode } from './inode.ts';
+import { Tree, type TreeOptions } from './tree.ts';
+
+const CHUNK = 4096;
+const owner = { uid: 0, gid: 0 };
+const ENOSPC = { errno: Errno.ENOSPC };
+const make = (tree: Tree, name: string): Inode => tree.mknod(tree.root, name, { mode: 0o100644, ...owner });
+const bytes = (length: number, value = 1): ReturnType<typeof readerOf> => readerOf(new Uint8Array(length).fill(value));
+const errnoOf = (action: () => unknown): number => {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof PosixError) return error.errno;
+    throw error;
+  }
+  return 0;
+};
+
+interface Full {
+  inner: MemoryStore;
+  store: QuotaStore;
+  tree: Tree;
+  /** Three chunks, stored. */
+  kept: Inode;
+  /** Two chunks, stored, and two more that found no room. */
+  grown: Inode;
+}
+
+/** A tree whose last commit found no room; metadata always does. */
+async function full(options: TreeOptions = {}): Promise<Full> {
+  const inner = new MemoryStore();
+  const store = new QuotaStore(inner);
+  const tree = await Tree.open(store, { chunkSize: CHUNK, commitInterval: 1e9, ...options });
+  const kept = make(tree, 'kept');
+  const grown = make(tree, 'grown');
+  await tree.write(kept, 0, 3 * CHUNK, bytes(3 * CHUNK, 7));
+  await tree.write(grown, 0, 2 * CHUNK, bytes(2 * CHUNK, 1));
+  await tree.sync();
+  store.limit = store.used + CHUNK;
+  await tree.write(grown, 2 * CHUNK, 2 * CHUNK, bytes(2 * CHUNK, 2));
+  await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  return { inner, store, tree, kept, grown };
+}
+
+/** What is stored, opened by another. */
+async function reopened(inner: MemoryStore): Promise<{ tree: Tree; content: Map<string, Uint8Array> }> {
+  const tree = await Tree.open(inner, { commitInterval: 1e9 });
+  const content = new Map<string, Uint8Array>();
+  for (const { name, inode } of tree.readdir(tree.root, 0)) content.set(name, await contentOf(tree, inode));
+  expect(checkTree(tree)).toEqual([]);
+  return { tree, content };
+}
+
+describe('a full store', () => {
+  test('every fsync that waits for the commit that found no room is ENOSPC, and the data stay in memory', async () => {
+    const { store, tree, kept, grown } = await full();
+    await tree.write(kept, 0, 1, bytes(1, 9));
+    const outcomes = await Promise.allSettled([tree.sync(kept), tree.sync(grown), tree.sync()]);
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: ENOSPC });
+    expect((await contentOf(tree, grown)).subarray(2 * CHUNK)).toEqual(new Uint8Array(2 * CHUNK).fill(2));
+    expect(tree.dirtyBytes).toBeGreaterThanOrEqual(2 * CHUNK);
+    store.limit *= 2;
+    await tree.sync();
+    expect(tree.dirtyBytes).toBe(0);
+  });
+
+  test('writes that need room and creations are ENOSPC until a commit succeeds', async () => {
+    const { store, tree, kept, grown } = await full();
+    const { root } = tree;
+    const value = new Uint8Array(10);
+    const refused: Record<string, () => unknown> = {
+      write: () => tree.write(kept, 3 * CHUNK, 1, bytes(1)),
+      mknod: () => make(tree, 'more'),
+      mkdir: () => tree.mkdir(root, 'more', { mode: 0o755, ...owner }),
+      symlink: () => tree.symlink(root, 'more', 'target', owner),
+      tmpfile: () => tree.tmpfile(root, { mode: 0o600, ...owner }),
+      link: () => tree.link(kept, root, 'more'),
+      setxattr: () => tree.setxattr(kept, 'user.more', value, 0),
+      fallocate: () => tree.fallocate(kept, 0, 3 * CHUNK, CHUNK),
+    };
+    for (const [name, action] of Object.entries(refused)) expect([name, errnoOf(action)]).toEqual([name, Errno.ENOSPC]);
+    expect(checkTree(tree)).toEqual([]);
+    expect(tree.counters).toMatchObject({ full: true });
+    // What needs none goes on.
+    await tree.write(kept, 10, 20, bytes(20, 3));
+    tree.rename(root, 'kept', root, 'tpek', 0, owner);
+    tree.setattr(kept, { mode: 0o600 });
+    await tree.fallocate(kept, 3, CHUNK, 10);
+    tree.setattr(grown, { size: 3 * CHUNK });
+    store.limit *= 2;
+    await tree.sync();
+    expect(tree.counters).toMatchObject({ full: false });
+    for (const [name, action] of Object.entries(refused)) {
+      await action();
+      if (tree.lookup(root, 'more')?.directory) tree.rmdir(root, 'more');
+      else if (tree.lookup(root, 'more')) tree.unlink(root, 'more');
+      expect([name, checkTree(tree).filter((finding) => !finding.includes('nobody holds it'))]).toEqual([name, []]);
+    }
+  });
+
+  test('what is removed makes room at once, as much as it had and no more', async () => {
+    const { tree, kept } = await full();
+    // Two chunks are unsaved: the first two that are freed are theirs.
+    await tree.fallocate(kept, 3, 0, 2 * CHUNK);
+    expect(errnoOf(() => make(tree, 'more'))).toBe(Errno.ENOSPC);
+    tree.setattr(kept, { size: 0 });
+    const more = make(tree, 'more');
+    await tree.write(more, 0, CHUNK, bytes(CHUNK, 5));
+    expect(errnoOf(() => tree.write(more, CHUNK, 1, bytes(1)))).toBe(Errno.ENOSPC);
+    await tree.sync();
+    expect(tree.dirtyBytes).toBe(0);
+    expect(tree.counters.full).toBe(false);
+  });
+
+  test('names, truncations and deletions are stored without the content that found no room', async () => {
+    const { inner, tree, kept, grown } = await full();
+    const first = await reopened(inner);
+    expect([...first.content.keys()]).toEqual(['kept', 'grown']);
+    expect(first.content.get('grown')).toEqual(new Uint8Array(2 * CHUNK).fill(1));
+    tree.rename(tree.root, 'grown', tree.root, 'other', 0, owner);
+    tree.setattr(grown, { size: CHUNK + 100 });
+    tree.setattr(kept, { size: 2 * CHUNK });
+    await tree.fallocate(kept, 3, 0, CHUNK);
+    await Promise.allSettled([tree.sync()]);
+    const { tree: again, content } = await reopened(inner);
+    const expected = new Uint8Array(2 * CHUNK).fill(7, CHUNK);
+    expect(content.get('kept')).toEqual(expected);
+    expect(content.get('other')).toEqual(new Uint8Array(CHUNK + 100).fill(1));
+    expect(again.inode(grown.ino)?.size).toBe(CHUNK + 100);
+  });
+
+  test('a file is cut where it was cut, though what was written behind the cut finds no room', async () => {
+    const { inner, store, tree, grown } = await full();
+    store.limit = store.used + 100;
+    tree.setattr(grown, { size: CHUNK + 100 });
+    // The chunk is as long as before, and all but 100 bytes of it are new.
+    await tree.write(grown, CHUNK + 100, 200, bytes(200, 8));
+    const more = tree.lookup(tree.root, 'kept') as Inode;
+    await Promise.allSettled([tree.sync()]);
+    expect(more.size).toBe(3 * CHUNK);
+    const { content } = await reopened(inner);
+    expect(content.get('grown')?.length).toBeGreaterThanOrEqual(CHUNK + 100);
+    expect(content.get('grown')?.subarray(CHUNK, CHUNK + 100)).toEqual(new Uint8Array(100).fill(1));
+  });
+
+  test('a size that was set before content found no room is stored', async () => {
+    const { inner, tree, kept } = await full();
+    tree.setattr(kept, { size: 10 * CHUNK });
+    await Promise.allSettled([tree.sync()]);
+    expect((await reopened(inner)).content.get('kept')?.length).toBe(10 * CHUNK);
+  });
+
+  test('a tree that was opened from a part says so until everything is stored', async () => {
+    const { inner, store, tree } = await full();
+    expect((await inner.open()).superblock?.partial).toBe(true);
+    store.limit *= 2;
+    await tree.sync();
+    expect((await inner.open()).superblock).not.toHaveProperty('partial');
+  });
+
+  test('df tells what a refusal has taught, until more was stored', async () => {
+    const { store, tree, grown } = await full();
+    const stored = 5;
+    expect(tree.counters.learnedLimit).toBe(stored * CHUNK);
+    expect(tree.statfs()).toMatchObject({ blocks: 7, bavail: 0 });
+    tree.setattr(grown, { size: 0 });
+    await tree.sync();
+    expect(tree.statfs()).toMatchObject({ blocks: stored, bavail: 2 });
+    store.limit *= 2;
+    await tree.write(grown, 0, 3 * CHUNK, bytes(3 * CHUNK));
+    await tree.sync();
+    expect(tree.counters.learnedLimit).toBeUndefined();
+    expect(tree.statfs().bavail).toBeGreaterThan(1000);
+  });
+});
+
+describe('a limit that was set', () => {
+  test('is kept to the block, at once, and told by df', async () => {
+    const tree = await Tree.open(new MemoryStore(), { chunkSize: 5 * CHUNK, limit: 20 * CHUNK, commitInterval: 1e9 });
+    const one = make(tree, 'one');
+    const two = make(tree, 'two');
+    expect(tree.statfs()).toMatchObject({ blocks: 20, bavail: 20 });
+    for (let i = 0; i < 12; i++) await tree.write(one, i * CHUNK, CHUNK, bytes(CHUNK));
+    for (let i = 0; i < 8; i++) await tree.write(two, i * CHUNK, 1, bytes(1));
+    expect(tree.counters.bytesStored).toBe(20 * CHUNK);
+    expect(tree.statfs()).toMatchObject({ blocks: 20, bavail: 0 });
+    expect(errnoOf(() => tree.write(one, 12 * CHUNK, 1, bytes(1)))).toBe(Errno.ENOSPC);
+    expect(errnoOf(() => make(tree, 'three'))).toBe(Errno.ENOSPC);
+    expect(one.size).toBe(12 * CHUNK);
+    // The rest of the last block is there.
+    await tree.write(two, 7 * CHUNK, CHUNK, bytes(CHUNK, 2));
+    tree.setattr(one, { size: 11 * CHUNK });
+    await tree.write(two, 8 * CHUNK, CHUNK, bytes(CHUNK));
+    expect(checkTree(tree)).toEqual([]);
+    await tree.sync();
+    expect(tree.counters.full).toBe(false);
+    await tree.close();
+  });
+
+  test('that is less than what is there lets nothing be added and everything be removed', async () => {
+    const inner = new MemoryStore();
+    const first = await Tree.open(inner, { chunkSize: CHUNK });
+    await first.write(make(first, 'f'), 0, 10 * CHUNK, bytes(10 * CHUNK));
+    await first.close();
+    const tree = await Tree.open(inner, { limit: 4 * CHUNK });
+    const file = tree.lookup(tree.root, 'f') as Inode;
+    expect(tree.statfs()).toMatchObject({ blocks: 10, bavail: 0 });
+    await tree.write(file, 0, CHUNK, bytes(CHUNK, 2));
+    expect(errnoOf(() => tree.write(file, 10 * CHUNK, 1, bytes(1)))).toBe(Errno.ENOSPC);
+    tree.setattr(file, { size: CHUNK });
+    await tree.write(file, CHUNK, 3 * CHUNK, bytes(3 * CHUNK));
+    expect(errnoOf(() => tree.write(file, 4 * CHUNK, 1, bytes(1)))).toBe(Errno.ENOSPC);
+    await tree.close();
+  });
+});
+
+type Step = readonly [kind: string, file: number, at: number, length: number];
+const KINDS = ['append', 'append', 'append', 'overwrite', 'cut', 'unlink', 'rename', 'sync', 'sync', 'ask', 'turn'];
+KINDS.push('turn', 'sparse', 'grow', 'punch');
+const steps = fc.array(fc.tuple(fc.constantFrom(...KINDS), fc.nat(5), fc.nat(999), fc.nat(999)) as fc.Arbitrary<Step>, {
+  minLength: 10,
+  maxLength: 80,
+  size: 'max',
+});
+
+/** The names in a tree at a commit, and whether it left content out. */
+interface Moment {
+  names: Map<string, { ino: number; size: number }>;
+  partial: boolean;
+}
+
+const isFull = (error: unknown): void => {
+  if (!(error instanceof PosixError) || error.errno !== Errno.ENOSPC) throw error;
+};
+
+/** Random work on up to six files, which is refused now and then. */
+class Work {
+  readonly tree: Tree;
+  /** By inode: what was in it at the last sync that went well, unless something was to change it since. */
+  readonly synced = new Map<number, Uint8Array>();
+  /** Inodes that have or had holes. */
+  readonly sparse = new Set<number>();
+  private readonly files: (Inode | undefined)[] = [];
+  private made = 0;
+  /** The machine stands still. */
+  crashed = false;
+
+  constructor(tree: Tree) {
+    this.tree = tree;
+  }
+
+  moment(partial: boolean): Moment {
+    const names: Moment['names'] = new Map();
+    for (const { name, inode } of this.tree.readdir(this.tree.root, 0)) {
+      names.set(name, { ino: inode.ino, size: inode.size });
+    }
+    return { names, partial };
+  }
+
+  async step([kind, which, at, length]: Step): Promise<void> {
+    if (kind === 'turn') await vi.advanceTimersByTimeAsync(at);
+    else if (kind === 'sync') await this.sync();
+    else if (kind === 'ask') this.tree.sync().catch(isFull);
+    else {
+      try {
+        await this.settled(this.change(kind, which, at * 17, 1 + length * 9));
+      } catch (error) {
+        isFull(error);
+      }
+    }
+  }
+
+  private async change(kind: string, which: number, at: number, length: number): Promise<void> {
+    const { tree } = this;
+    this.files[which] ??= make(tree, `file${which}.${this.made++}`);
+    const file = this.files[which] as Inode;
+    const name = file.link?.name as string;
+    const { size } = file;
+    if (kind !== 'rename') this.synced.delete(file.ino);
+    if (['sparse', 'grow', 'punch'].includes(kind)) this.sparse.add(file.ino);
+    const value = (at % 255) + 1;
+    switch (kind) {
+      case 'append':
+        return tree.write(file, size, length, bytes(length, value));
+      case 'overwrite':
+        return size === 0
+          ? undefined
+          : tree.write(file, at % size, Math.min(length, size - (at % size)), bytes(length, value));
+      case 'sparse':
+        return tree.write(file, size + at, length, bytes(length, value));
+      case 'cut':
+        return tree.setattr(file, { size: size === 0 ? 0 : at % size });
+      case 'grow':
+        return tree.setattr(file, { size: size + length });
+      case 'punch':
+        return tree.fallocate(file, 3, at % (size + 1), length);
+      case 'unlink':
+        this.files[which] = undefined;
+        return tree.unlink(tree.root, name);
+      default:
+        return tree.rename(tree.root, name, tree.root, `${name.split(' ')[0]} ${at}`, 0, owner);
+    }
+  }
+
+  private async sync(): Promise<void> {
+    const content = new Map<number, Uint8Array>();
+    for (const file of this.files) if (file) content.set(file.ino, await contentOf(this.tree, file));
+    const done = this.tree.sync().then(() => {
+      for (const [ino, what] of content) this.synced.set(ino, what);
+    }, isFull);
+    await this.settled(done);
+  }
+
+  /** Lets time go by until it is settled. */
+  private async settled(work: Promise<void>): Promise<void> {
+    let open = true;
+    const close = (): void => {
+      open = false;
+    };
+    work.then(close, close);
+    await Promise.resolve();
+    while (open && !this.crashed) await vi.advanceTimersByTimeAsync(50);
+    return work;
+  }
+}
+
+describe('5.20 any work in too little room', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('and a crash at any commit leave what was synced, the names of one moment, and no size without its content', async () => {
+    let parts = 0;
+    let whole = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        steps,
+        fc.record({
+          limit: fc.integer({ min: 5_000, max: 80_000 }),
+          late: fc.boolean(),
+          reserve: fc.constantFrom(0, 4000),
+          crash: fc.nat(60),
+          cacheLimit: fc.constantFrom(2 * CHUNK, 2 ** 30),
+          before: fc.boolean(),
+        }),
+        async (changes, { limit, late, reserve, crash, cacheLimit, before }) => {
+          const inner = new MemoryStore();
+          const quota = Object.assign(new QuotaStore(inner, limit), { late, reserve });
+          const store = new FaultyStore(quota);
+          const tree = await Tree.open(store, {
+            chunkSize: CHUNK,
+            commitInterval: 20,
+            cacheLimit,
+            dirtyLimit: 2 ** 20,
+          });
+          const work = new Work(tree);
+          let stored: Moment = { names: new Map(), partial: false };
+          quota.onCommit = ({ superblock }, fits) => {
+            if (fits) stored = work.moment(superblock.partial === true);
+          };
+          let crashed = (): void => {};
+          const end = new Promise<void>((resolve) => {
+            crashed = resolve;
+          });
+          store.fate = (commit) => {
+            if (commit < crash) return 'store';
+            crashed();
+            return before ? 'stop' : 'stop-after';
+          };
+          const all = (async () => {
+            for (const step of changes) await work.step(step);
+          })();
+          await Promise.race([all, end]);
+          work.crashed = true;
+          // What is stored now is what a crash leaves.
+          await expectMoment(inner, quota, stored, work);
+          if (stored.partial) parts++;
+          if (store.attempts.length > crash) return;
+          // No crash yet: with room enough everything is stored that was acknowledged.
+          quota.limit = Number.POSITIVE_INFINITY;
+          quota.reserve = 0;
+          store.fate = () => 'store';
+          const asked = Promise.allSettled([tree.sync()]);
+          await vi.advanceTimersByTimeAsync(60_000);
+          await asked;
+          work.crashed = false;
+          await work.step(['sync', 0, 0, 0]);
+          expect(stored.partial).toBe(false);
+          expect(tree.dirtyBytes).toBe(0);
+          await expectMoment(inner, quota, stored, work);
+          whole++;
+        },
+      ),
+      { numRuns: 300 },
+    );
+    expect(parts).toBeGreaterThan(20);
+    expect(whole).toBeGreaterThan(20);
+  });
+});
+
+async function expectMoment(inner: MemoryStore, quota: QuotaStore, moment: Moment, work: Work): Promise<void> {
+  const tree = await Tree.open(inner, { commitInterval: 1e9 });
+  const found: Moment['names'] = new Map();
+  for (const { name, inode } of tree.readdir(tree.root, 0)) {
+    found.set(name, { ino: inode.ino, size: inode.size });
+    const content = await contentOf(tree, inode);
+    expect(content.length).toBe(inode.size);
+    if (!work.sparse.has(inode.ino)) expect(content.indexOf(0)).toBe(-1);
+  }
+  expect(checkTree(tree)).toEqual([]);
+  for (const [ino, index] of quota.chunks()) expect(tree.inode(ino)?.runs?.has(index), `${ino} ${index}`).toBe(true);
+  expect([...found.keys()]).toEqual([...moment.names.keys()]);
+  for (const [name, { ino, size }] of moment.names) {
+    expect(found.get(name)?.ino).toBe(ino);
+    if (moment.partial) expect(found.get(name)?.size).toBeLessThanOrEqual(size);
+    else expect(found.get(name)?.size).toBe(size);
+  }
+  for (const [ino, content] of work.synced) {
+    const inode = tree.inode(ino) as Inode;
+    expect(Buffer.compare(await contentOf(tree, inode), content)).toBe(0);
+  }
+}
