@@ -87,62 +87,87 @@ export async function openBytes(
   onBytes: (count: number) => void = () => {},
 ): Promise<ByteSource> {
   const raw = new ByteSource(stream);
-  const head = new Uint8Array(2);
+  const head = new Uint8Array(GZIP_MAGIC.length);
   const length = await raw.fill(head);
   onBytes(length);
-  const zipped = length === 2 && head.every((byte, i) => byte === GZIP_MAGIC[i]);
-  const begun: Begun = { head: head.subarray(0, length), failure: undefined };
-  const pieces = new ReadableStream<Uint8Array<ArrayBuffer>>(
-    {
-      async pull(controller) {
-        const { head: first } = begun;
-        begun.head = undefined;
-        // Copied: a stream that is handed on keeps its pieces longer than the source does.
-        const piece = first?.slice() ?? (await more(raw, zipped, begun)).slice();
-        if (!first) onBytes(piece.length);
-        if (piece.length === 0) controller.close();
-        else controller.enqueue(piece);
+  let begun: Uint8Array | undefined = head.slice(0, length);
+  /** The next bytes of the stream, a buffer of their own; empty at the end. */
+  const next = async (count: number): Promise<Uint8Array<ArrayBuffer>> => {
+    const first = begun?.slice();
+    begun = undefined;
+    if (first) return first;
+    const piece = (await raw.some(count)).slice();
+    onBytes(piece.length);
+    return piece;
+  };
+  const zipped = length === GZIP_MAGIC.length && head.every((byte, i) => byte === GZIP_MAGIC[i]);
+  const inflater = zipped ? new Inflater(() => next(GZIP_PIECE)) : undefined;
+  return new ByteSource(
+    new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const piece = await (inflater ? inflater.pull() : next(Number.POSITIVE_INFINITY));
+          if (piece.length === 0) controller.close();
+          else controller.enqueue(piece);
+        },
+        async cancel() {
+          inflater?.close();
+          await raw.close();
+        },
       },
-      cancel: () => raw.close(),
-    },
-    { highWaterMark: 0 },
+      { highWaterMark: 0 },
+    ),
   );
-  return new ByteSource(zipped ? inflate(pieces, begun) : pieces);
 }
 
-interface Begun {
-  /** What was read to see what it is, until it was handed on. */
-  head: Uint8Array | undefined;
-  /** How the stream itself has failed: the rest of an error's ways are the compression's. */
-  failure: unknown;
-}
+/**
+ * Inflates what `next` gives, and asks for it only while nothing inflated is there: piped, a stream of Node's would take
+ * all of a small archive and hold all that it becomes.
+ */
+class Inflater {
+  private readonly next: () => Promise<Uint8Array<ArrayBuffer>>;
+  private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  private readonly writer: WritableStreamDefaultWriter<BufferSource>;
+  private ended = false;
 
-async function more(raw: ByteSource, zipped: boolean, begun: Begun): Promise<Uint8Array> {
-  try {
-    return await raw.some(zipped ? GZIP_PIECE : Number.POSITIVE_INFINITY);
-  } catch (error) {
-    begun.failure = error;
-    throw error;
+  constructor(next: () => Promise<Uint8Array<ArrayBuffer>>) {
+    this.next = next;
+    const { readable, writable } = new DecompressionStream('gzip');
+    this.reader = readable.getReader();
+    this.writer = writable.getWriter();
+    // Whatever fails in there is told by the reader.
+    this.writer.closed.catch(() => {});
   }
-}
 
-function inflate(pieces: ReadableStream<Uint8Array<ArrayBuffer>>, begun: Begun): ReadableStream<Uint8Array> {
-  const inflated = pieces.pipeThrough(new DecompressionStream('gzip')).getReader();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
-          const { value, done } = await inflated.read();
-          if (done) controller.close();
-          else controller.enqueue(value);
-        } catch (error) {
-          if (begun.failure !== undefined) throw begun.failure;
-          const why = error instanceof Error ? error.message : String(error);
-          throw new ArchiveError('damaged', `The archive's compression is damaged: ${why}`, { cause: error });
-        }
-      },
-      cancel: (reason) => inflated.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
+  /** The next bytes, none at the end. Rejects with ArchiveError, and as `next`. */
+  async pull(): Promise<Uint8Array> {
+    let result: ReadableStreamReadResult<Uint8Array> | undefined;
+    const reading = this.read().then((its) => {
+      result = its;
+    });
+    // It may be told of only after `next` has failed.
+    reading.catch(() => {});
+    while (!result && !this.ended) {
+      const piece = await this.next();
+      this.ended = piece.length === 0;
+      const written = this.ended ? this.writer.close() : this.writer.write(piece);
+      await Promise.race([reading, written.catch(() => reading)]);
+    }
+    await reading;
+    return result?.value ?? new Uint8Array(0);
+  }
+
+  private async read(): Promise<ReadableStreamReadResult<Uint8Array>> {
+    try {
+      return await this.reader.read();
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ArchiveError('damaged', `The archive's compression is damaged: ${why}`, { cause: error });
+    }
+  }
+
+  /** Ends it. Not waited for: it may have work that nobody takes the outcome of. */
+  close(): void {
+    this.reader.cancel().catch(() => {});
+  }
 }
