@@ -46,11 +46,12 @@ export interface FrameHeader {
 type Crc32 = (bytes: Uint8Array, before?: number) => number;
 const CRC_AT = frame_header.size - 4;
 
+/** Shares nothing with the batch, which is the tree's to change. */
 export function indexOf(batch: Batch): FrameIndex {
   return {
-    superblock: batch.superblock,
-    removals: batch.removals,
-    drops: batch.drops,
+    superblock: { ...batch.superblock },
+    removals: [...batch.removals],
+    drops: batch.drops.map((range) => ({ ...range })),
     puts: batch.puts.map(([key, record]) => [key, record.length]),
     chunks: batch.chunks.map(({ ino, index, bytes }) => [ino, index, bytes.length]),
   };

@@ -332,7 +332,8 @@ export class DirStore implements Store {
       this.apply(index, written.payload);
       this.end = written.end;
     } catch (error) {
-      ftruncateSync(fd, start);
+      // Where not even that can be done, the next frame is written over it.
+      tryTo(() => ftruncateSync(fd, start));
       throw storeError(error);
     }
     const garbage = this.end - this.live;

@@ -50,6 +50,29 @@ export interface IndexedDbStoreOptions {
   reserve?: Reserve;
 }
 
+/** A view takes all of its buffer along when it is stored. */
+const exact = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
+  bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+
+type Pair = [key: IDBValidKey, value: unknown];
+
+/** What a batch does to each chunk store that it changes. */
+function contentOf(batch: Batch, format: number): Map<string, { drops: IDBKeyRange[]; puts: Pair[] }> {
+  const content = new Map<string, { drops: IDBKeyRange[]; puts: Pair[] }>();
+  const of = (ino: number) => {
+    const name = chunkStoreOf(ino, format);
+    const there = content.get(name) ?? { drops: [], puts: [] };
+    content.set(name, there);
+    return there;
+  };
+  for (const { ino, from, to } of batch.drops) {
+    // A range of nothing is none that IndexedDB knows.
+    if (from < to) of(ino).drops.push(IDBKeyRange.bound([ino, from], [ino, to], false, true));
+  }
+  for (const { ino, index, bytes } of batch.chunks) of(ino).puts.push([[ino, index], exact(bytes)]);
+  return content;
+}
+
 /** The reads of one turn of the event loop from one object store. */
 interface Reads {
   use: UseStore;
@@ -275,26 +298,21 @@ export class IndexedDbStore implements Store {
   async commit(batch: Batch, durability: Durability): Promise<void> {
     const database = this.connection();
     if (this.readOnly) throw new StoreError('locked', 'The tree was opened for reading only.');
-    const chunks = new Map<string, [IDBValidKey, unknown][]>();
-    const chunksIn = (ino: number): [IDBValidKey, unknown][] => {
-      const name = chunkStoreOf(ino, database.version);
-      const those = chunks.get(name) ?? [];
-      chunks.set(name, those);
-      return those;
-    };
-    for (const { ino } of batch.drops) chunksIn(ino);
-    for (const { ino, index, bytes } of batch.chunks) chunksIn(ino).push([[ino, index], bytes]);
-    const { store, done } = this.begin(database, [TREE, ...chunks.keys()], 'readwrite', durability);
-    const { transaction } = store;
-    const use = within(store);
+    const content = contentOf(batch, database.version);
+    let transaction: IDBTransaction | undefined;
+    let done: Promise<void> | undefined;
     let fenced = false;
     let heir: string | undefined;
     try {
+      transaction = database.transaction([TREE, ...content.keys()], 'readwrite', { durability });
+      done = outcome(transaction);
+      const tree = transaction.objectStore(TREE);
+      const use = within(tree);
       told(
         get<string>(OWNER, use).then((owner) => {
           if (owner === this.token) return;
           fenced = true;
-          abort(transaction);
+          abort(tree.transaction);
         }),
       );
       told(
@@ -303,15 +321,20 @@ export class IndexedDbStore implements Store {
         }),
       );
       told(delMany(batch.removals, use));
-      for (const { ino, from, to } of batch.drops) {
-        const range = IDBKeyRange.bound([ino, from], [ino, to], false, true);
-        transaction.objectStore(chunkStoreOf(ino, database.version)).delete(range);
+      for (const [name, { drops, puts }] of content) {
+        const store = transaction.objectStore(name);
+        for (const range of drops) store.delete(range);
+        told(setMany(puts, within(store)));
       }
-      for (const [name, those] of chunks) told(setMany(those, within(transaction.objectStore(name))));
-      told(setMany([...batch.puts, [SUPERBLOCK, batch.superblock]], use));
+      told(
+        setMany(
+          [...batch.puts.map(([key, record]): Pair => [key, exact(record)]), [SUPERBLOCK, batch.superblock]],
+          use,
+        ),
+      );
     } catch (error) {
-      abort(transaction);
-      await done.catch(() => {});
+      if (transaction) abort(transaction);
+      await done?.catch(() => {});
       throw storeError(error, 'A commit could not be begun');
     }
     try {

@@ -5,6 +5,7 @@ import {
   type Store,
   type StoredChunkKey,
   type StoredTree,
+  StoreError,
   type Superblock,
   type TreeImage,
   type Usage,
@@ -19,6 +20,7 @@ export class MemoryStore implements Store {
   private readonly records = new Map<string, Uint8Array>();
   private readonly chunks = new Map<number, Map<number, Uint8Array<ArrayBuffer>>>();
   private readonly capacity: number;
+  private closed = false;
 
   /** `capacity`: what usage() reckons with; nothing keeps to it. */
   constructor(capacity = CAPACITY) {
@@ -27,11 +29,13 @@ export class MemoryStore implements Store {
 
   async open(): Promise<TreeImage> {
     checkSchema(this.superblock);
+    this.closed = false;
     return { superblock: this.superblock, records: [...this.records.values()] };
   }
 
   async inspect(): Promise<StoredTree> {
     const { superblock, records } = this;
+    this.closed = false;
     return { superblock, records: [...records], chunks: () => this.chunkKeys() };
   }
 
@@ -43,10 +47,16 @@ export class MemoryStore implements Store {
   }
 
   chunk(ino: number, index: number): Uint8Array<ArrayBuffer> | undefined {
+    this.checkOpen();
     return this.chunks.get(ino)?.get(index)?.slice();
   }
 
+  private checkOpen(): void {
+    if (this.closed) throw new StoreError('lost', 'The tree in memory was closed.');
+  }
+
   async commit(batch: Batch): Promise<void> {
+    this.checkOpen();
     this.superblock = { ...batch.superblock };
     for (const key of batch.removals) this.removeRecord(key);
     for (const [key, record] of batch.puts) {
@@ -86,5 +96,7 @@ export class MemoryStore implements Store {
     return { available: Math.max(this.capacity - this.stored, 0) };
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.closed = true;
+  }
 }
