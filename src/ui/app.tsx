@@ -96,9 +96,13 @@ export function focusNextRegion(backwards: boolean): void {
   const regions = [...document.querySelectorAll<HTMLElement>('[data-region]')].filter((region) =>
     region.checkVisibility({ visibilityProperty: true }),
   );
-  const now = regions.findLastIndex((region) => region.contains(document.activeElement));
-  const step = backwards ? -1 : 1;
-  const next = now < 0 ? 0 : (now + step + regions.length) % regions.length;
-  const region = regions[next];
+  const active = document.activeElement ?? document.body;
+  const inside = regions.findLastIndex((region) => region.contains(active));
+  // Between two regions, as in a pane's head: the one behind is next.
+  const behind = regions.findIndex(
+    (region) => active !== document.body && active.compareDocumentPosition(region) & Node.DOCUMENT_POSITION_FOLLOWING,
+  );
+  const next = inside < 0 ? Math.max(0, behind) - (backwards ? 1 : 0) : inside + (backwards ? -1 : 1);
+  const region = regions[(next + regions.length) % regions.length];
   if (region !== undefined) focusTarget(region)?.focus();
 }

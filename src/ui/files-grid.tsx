@@ -55,6 +55,7 @@ interface RowProps {
 
 function Row({ row, index, isCurrent, isTarget }: RowProps) {
   const folder = isFolder(row);
+  const size = sizeText(row);
   return (
     <div
       class={`file-row ${isTarget ? 'target' : ''}`}
@@ -78,8 +79,9 @@ function Row({ row, index, isCurrent, isTarget }: RowProps) {
         <bdi>{row.parent === 0 ? MOUNT_POINT : showName(row.name)}</bdi>
         {row.target !== '' && <span class="points"> → {showName(row.target)}</span>}
       </span>
-      <span role="gridcell" class="size">
-        {sizeText(row)}
+      {/* A new one for a new text: its begin would be seen to move, being at the cell's end. */}
+      <span role="gridcell" class="size" key={`size-${size}`}>
+        {size}
       </span>
       <span role="gridcell" class="mode">
         {formatMode(row.mode)}

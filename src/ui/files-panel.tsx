@@ -152,6 +152,10 @@ function Foot({ files, options }: { files: FilesModel; options: LabOptions }) {
   const policy = list?.readOnly ? '' : ` (cache=${options.cache})`;
   return (
     <p class="files-foot" title={`${words}${policy}.`}>
+      <span class="seen">
+        {words}
+        {policy}.
+      </span>
       {list !== undefined && (
         <span class="inodes">
           {formatCount(list.inodes)} {list.inodes === 1 ? 'inode' : 'inodes'}
@@ -162,10 +166,6 @@ function Foot({ files, options }: { files: FilesModel; options: LabOptions }) {
           )}
         </span>
       )}
-      <span class="seen">
-        {words}
-        {policy}.
-      </span>
     </p>
   );
 }

@@ -24,9 +24,9 @@ export async function chooseFile(name: string): Promise<{ handle: FileSystemFile
   }
 }
 
-/** Hands content to the browser as a download. */
+/** Hands content to the browser as a download. Of a type that no browser has its own ending for. */
 export function offer(content: Blob, name: string): void {
-  const url = URL.createObjectURL(content);
+  const url = URL.createObjectURL(content.slice(0, content.size, 'application/octet-stream'));
   const link = document.createElement('a');
   link.href = url;
   link.download = name;
