@@ -18,6 +18,7 @@ import { Emulator, type Ending, type MachineImage, type P9FileSystem } from './e
 import type { CacheMode, Counters, FailureCode, ProcessName, Stage } from './messages.ts';
 import { type RecordLimits, RecordLog } from './record-log.ts';
 import { Recorder } from './recorder.ts';
+import { treeFigures } from './tree-figures.ts';
 
 export interface MachineOptions {
   image: MachineImage;
@@ -290,10 +291,7 @@ export class Lab {
       requests: state.taken,
       cachedInodes: server.session.nodes.size,
       handles: server.session.handles.size,
-      bytesStored: tree.counters.bytesStored,
-      dirtyBytes: tree.dirtyBytes,
-      operations: tree.counters.operations,
-      commits: tree.counters.commits,
+      ...treeFigures(tree),
       interrupts: state.interrupts,
       pending: state.queues.reduce((sum, queue) => sum + queue.inFlight, 0),
     };

@@ -48,6 +48,8 @@ export interface LabOptions {
   reuse: boolean;
   /** File content that is kept in memory, MiB; half of it at most unsaved. */
   chunkCache: number;
+  /** What all files together may take, MiB; undefined: what the browser gives. */
+  limit: number | undefined;
   /** Name of the tree: its database, and the Web Lock of whoever writes it. */
   tree: string;
   /** Whether v86's own 9p (tag host9p) is there too, to measure against. */
@@ -244,6 +246,17 @@ export interface Counters {
   bytesStored: number;
   /** Bytes changed and not yet in the store. */
   dirtyBytes: number;
+  /** Bytes of content that may still be written, as df tells it: nobody knows before it is tried. */
+  availableBytes: number;
+  /** Whether the store has refused something that it did not take since: nothing can be added until it does. */
+  full: boolean;
+  /** What was stored when the store refused more, bytes; undefined where it did not, or has taken more since. */
+  learnedLimit: number | undefined;
+  /** Chunks that were in memory when a read asked for them, and those that were not. */
+  chunkHits: number;
+  chunkMisses: number;
+  /** Bytes of file content in memory. */
+  cachedBytes: number;
   /** Changes of the tree over its whole life: it is as it was while this stays. */
   operations: number;
   /** Commits since the tree was opened. */

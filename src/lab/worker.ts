@@ -11,6 +11,7 @@ import { nodeidsOf } from './nodeids.ts';
 import { type Order, Running } from './running.ts';
 import { TaskCancelled, TaskRefused, TaskRunner } from './tasks.ts';
 import { transferTasks } from './transfer-tasks.ts';
+import { treeFigures } from './tree-figures.ts';
 import { treeTasks } from './tree-tasks.ts';
 import { Trees } from './trees.ts';
 import { Viewer } from './viewer.ts';
@@ -72,6 +73,7 @@ async function startGuest({ assets, cmdline, options }: Start, how: 'now' | 'tak
     tree: {
       reuseInodeNumbers: options.reuse,
       cacheLimit: options.chunkCache * 2 ** 20,
+      limit: options.limit === undefined ? undefined : options.limit * 2 ** 20,
       onCommitFailure: (error) => news.tell(error),
     },
     onGone(failure) {
@@ -116,9 +118,8 @@ async function view({ options }: Start): Promise<void> {
     tree: { cacheLimit: options.chunkCache * 2 ** 20 },
     onTree(tree) {
       trees.current = { name, database, tree, readOnly: true };
-      const { bytesStored, operations, commits } = tree.counters;
       const none = { requests: 0, requestsPerSecond: 0, cachedInodes: 0, handles: 0, interrupts: 0, pending: 0 };
-      post({ type: 'counters', counters: { ...none, dirtyBytes: 0, bytesStored, operations, commits } });
+      post({ type: 'counters', counters: { ...none, ...treeFigures(tree) } });
     },
     onGone(error) {
       trees.current = undefined;

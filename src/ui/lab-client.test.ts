@@ -42,6 +42,7 @@ const options: LabOptions = {
   wrong: undefined,
   reuse: false,
   chunkCache: 256,
+  limit: undefined,
   tree: 't',
 };
 const makeLab = () => new Lab(options, { base: './', wasm: { url: 'w', size: 1 } });

@@ -8,7 +8,7 @@ describe('parseOptions', () => {
 
   test('everything given', () => {
     const { options, problems } = parseOptions(
-      '?cache=never&writeback=1&locks=1&like=virtiofsd&handles=prefer&failHandles=from:2&wrong=both&reuse=1&chunkCache=32&tree=my-tree.2&memory=192&tag=host',
+      '?cache=never&writeback=1&locks=1&like=virtiofsd&handles=prefer&failHandles=from:2&wrong=both&reuse=1&chunkCache=32&limit=100&tree=my-tree.2&memory=192&tag=host',
     );
     expect(options).toEqual({
       cache: 'never',
@@ -20,6 +20,7 @@ describe('parseOptions', () => {
       wrong: 'both',
       reuse: true,
       chunkCache: 32,
+      limit: 100,
       tree: 'my-tree.2',
       memory: 192,
       tag: 'host',
@@ -39,6 +40,8 @@ describe('parseOptions', () => {
     'memory=16',
     'chunkCache=1',
     'chunkCache=much',
+    'limit=0',
+    'limit=none',
     'memory=1e2',
     'tree=a/b',
     'tree=',

@@ -18,6 +18,7 @@ export const DEFAULT_OPTIONS: LabOptions = {
   wrong: undefined,
   reuse: false,
   chunkCache: 256,
+  limit: undefined,
   tree: 'default',
 };
 
@@ -26,6 +27,9 @@ export const MEMORY = { min: 96, max: 1024 };
 
 /** MiB of file content in memory. Below the least, a commit would be no more than a few requests. */
 export const CHUNK_CACHE = { min: 8, max: 2048 };
+
+/** MiB that files together may take, where a limit is set. */
+export const LIMIT = { min: 1, max: 2 ** 20 };
 
 /** The options of a query, and what of it could not be understood (the default stands in for that), in words. */
 export function parseOptions(query: string): { options: LabOptions; problems: string[] } {
@@ -36,6 +40,13 @@ export function parseOptions(query: string): { options: LabOptions; problems: st
     const value = given.get(name);
     if (value !== null && !put(value)) problems.push(`${name}=${value}: ${wanted}; using ${options[name] ?? 'none'}`);
   };
+  const takeMebibytes = (name: 'memory' | 'limit' | 'chunkCache', { min, max }: { min: number; max: number }): void =>
+    take(name, `MiB from ${min} to ${max}`, (value) => {
+      const size = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+      if (!(size >= min && size <= max)) return false;
+      options[name] = size;
+      return true;
+    });
   take('cache', `one of ${CACHE_MODES.join(', ')}`, (value) => {
     const mode = CACHE_MODES.find((known) => known === value);
     options.cache = mode ?? options.cache;
@@ -70,18 +81,9 @@ export function parseOptions(query: string): { options: LabOptions; problems: st
     options.reuse = value === '1';
     return value === '0' || value === '1';
   });
-  take('memory', `MiB from ${MEMORY.min} to ${MEMORY.max}`, (value) => {
-    const memory = /^\d+$/.test(value) ? Number(value) : Number.NaN;
-    if (!(memory >= MEMORY.min && memory <= MEMORY.max)) return false;
-    options.memory = memory;
-    return true;
-  });
-  take('chunkCache', `MiB from ${CHUNK_CACHE.min} to ${CHUNK_CACHE.max}`, (value) => {
-    const size = /^\d+$/.test(value) ? Number(value) : Number.NaN;
-    if (!(size >= CHUNK_CACHE.min && size <= CHUNK_CACHE.max)) return false;
-    options.chunkCache = size;
-    return true;
-  });
+  takeMebibytes('memory', MEMORY);
+  takeMebibytes('limit', LIMIT);
+  takeMebibytes('chunkCache', CHUNK_CACHE);
   take('tree', '1 to 64 letters, digits, dots, dashes', (value) => {
     if (!/^[\w.-]{1,64}$/.test(value)) return false;
     options.tree = value;

@@ -18,6 +18,7 @@ describe('the command line of npm run guest', () => {
       cache: 'auto',
       writeback: false,
       chunkCache: undefined,
+      limit: undefined,
       locks: false,
       labels: false,
       like: undefined,
@@ -33,6 +34,10 @@ describe('the command line of npm run guest', () => {
     });
   });
 
+  it('takes a limit of what may be stored', () => {
+    expect(parse('--limit', '100', '-c', 'df')).toMatchObject({ limit: 100 });
+  });
+
   it('takes every option', () => {
     const words =
       '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --chunk-cache 32 --locks --like virtiofsd --reuse-inodes --inode-file-handles=prefer --fail-handles from:2:EIO --wrong both --tag t --load L --store S --log F --timeout 1.5 run.sh';
@@ -45,6 +50,7 @@ describe('the command line of npm run guest', () => {
       cache: 'always',
       writeback: true,
       chunkCache: 32,
+      limit: undefined,
       locks: true,
       labels: false,
       like: 'virtiofsd',
@@ -83,6 +89,7 @@ describe('the command line of npm run guest', () => {
     [['-c', 'ls', '--memory', 'much'], '--memory'],
     [['-c', 'ls', '--memory', '64'], '--memory'],
     [['-c', 'ls', '--chunk-cache', '0'], '--chunk-cache'],
+    [['-c', 'ls', '--limit', 'none'], '--limit'],
     [['-c', 'ls', '--cache', 'some'], 'never, metadata, auto, always'],
     [['-c', 'ls', '--like', 'nfs'], '--like'],
     [['-c', 'ls', '--inode-file-handles', 'always'], 'never, prefer, mandatory'],

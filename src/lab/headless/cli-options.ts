@@ -26,6 +26,7 @@ Options
   --writeback      let the guest cache writes too
   --chunk-cache MIB
                    keep so much file content in memory (default 256)
+  --limit MIB      what all files together may take; what would be more gets ENOSPC
   --locks          keep file locks in the server, in place of the guest's kernel
   --labels         take security labels with new files, from a guest that has a security module
   --like SERVER    answer as another server does: virtiofsd (the C one of QEMU, protocol 7.36)
@@ -63,6 +64,7 @@ export interface GuestOptions {
   writeback: boolean;
   /** MiB; undefined: as the tree has it. */
   chunkCache: number | undefined;
+  limit: number | undefined;
   locks: boolean;
   labels: boolean;
   like: Like | undefined;
@@ -101,7 +103,8 @@ export function parseCommandLine(words: string[]): GuestOptions | 'help' {
     memory: memory(values.memory),
     cache: cache(values.cache),
     writeback: values.writeback ?? false,
-    chunkCache: chunkCache(values['chunk-cache']),
+    chunkCache: mebibytes('--chunk-cache', values['chunk-cache']),
+    limit: mebibytes('--limit', values.limit),
     locks: values.locks ?? false,
     labels: values.labels ?? false,
     like: like(values.like),
@@ -139,6 +142,7 @@ function parseWords(args: string[]) {
       cache: { type: 'string' },
       writeback: { type: 'boolean' },
       'chunk-cache': { type: 'string' },
+      limit: { type: 'string' },
       locks: { type: 'boolean' },
       labels: { type: 'boolean' },
       like: { type: 'string' },
@@ -184,10 +188,10 @@ function memory(text: string | undefined): number {
   return mib;
 }
 
-function chunkCache(text: string | undefined): number | undefined {
+function mebibytes(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const mib = Number(text);
-  if (!Number.isInteger(mib) || mib < 1) throw new UsageError(`--chunk-cache: ${text} is not a number of MiB`);
+  if (!Number.isInteger(mib) || mib < 1) throw new UsageError(`${option}: ${text} is not a number of MiB`);
   return mib;
 }
 

@@ -22,6 +22,8 @@ export interface GuestMachineOptions {
   writeback?: boolean;
   /** File content that is kept in memory, MiB; undefined: as the tree has it. */
   chunkCache?: number | undefined;
+  /** What all files together may take, MiB; undefined: what the store has room for. */
+  limit?: number | undefined;
   locks?: boolean;
   labels?: boolean;
   like?: Like | undefined;
@@ -64,6 +66,7 @@ export async function bootGuest(options: GuestMachineOptions = {}): Promise<Gues
   const tree = await Tree.open(options.store ?? new MemoryStore(), {
     reuseInodeNumbers: options.reuseInodes ?? false,
     ...(options.chunkCache === undefined ? {} : { cacheLimit: options.chunkCache * 2 ** 20 }),
+    limit: options.limit === undefined ? undefined : options.limit * 2 ** 20,
     // What the reference's host allocates in, so that holes and blocks are the same.
     ...(options.like === undefined ? {} : { chunkSize: HOST_BLOCK }),
   });

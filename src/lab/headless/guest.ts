@@ -83,6 +83,7 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
     cache: options.cache,
     writeback: options.writeback,
     chunkCache: options.chunkCache,
+    limit: options.limit,
     locks: options.locks,
     labels: options.labels,
     like: options.like,
