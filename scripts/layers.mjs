@@ -31,6 +31,7 @@ export const FILES = {
   'src/lab/emulator.ts': ['v86'],
   'src/lab/v86-internals.ts': ['v86'],
   'src/fs/store/dir-store.ts': ['node:*'],
+  'src/fs/store/dir-files.ts': ['node:*'],
   'src/fs/store/dir-lock.ts': ['node:*'],
   // The address of the WebAssembly only, which the page downloads for the worker.
   'src/ui/main.tsx': ['v86/build/v86.wasm'],

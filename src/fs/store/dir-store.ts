@@ -3,7 +3,6 @@
 import {
   closeSync,
   constants,
-  existsSync,
   fstatSync,
   fsync,
   fsyncSync,
@@ -11,13 +10,10 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readSync,
-  renameSync,
   rmSync,
   statfsSync,
-  writeSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import {
@@ -33,6 +29,17 @@ import {
   type Usage,
 } from '../tree/store.ts';
 import {
+  closeQuietly,
+  errnoOnly,
+  flushFolder,
+  flushNames,
+  logNumbers,
+  readAt,
+  rename,
+  tryTo,
+  writeFully,
+} from './dir-files.ts';
+import {
   decodeHeader,
   encodeHeader,
   FRAME_MAGIC_BYTES,
@@ -47,7 +54,6 @@ import { DirLock } from './dir-lock.ts';
 const flush = promisify(fsync);
 /** A log is rewritten when more than this, and more than half of it, is void, bytes. */
 const GARBAGE_LIMIT = 64 * 2 ** 20;
-const LOG_NAME = /^tree-(\d+)\.log$/;
 
 /** Where bytes lie in the log. */
 interface Place {
@@ -69,54 +75,6 @@ function storeError(error: unknown): StoreError {
   const { code } = error as NodeJS.ErrnoException;
   const full = code === 'ENOSPC' || code === 'EDQUOT';
   return new StoreError(full ? 'quota' : 'io', String(error), { cause: error });
-}
-
-/** Passes on what is no failure of the operating system. */
-function errnoOnly(error: unknown): void {
-  if (typeof (error as NodeJS.ErrnoException | null)?.code !== 'string') throw error;
-}
-
-/** False where the operating system refused. */
-function tryTo(action: () => void): boolean {
-  try {
-    action();
-    return true;
-  } catch (error) {
-    errnoOnly(error);
-    return false;
-  }
-}
-
-function closeQuietly(fd: number): void {
-  tryTo(() => closeSync(fd));
-}
-
-function writeFully(fd: number, bytes: Uint8Array, at: number): number {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, at + done);
-  return at + bytes.length;
-}
-
-/** The bytes at a place, fewer where the file ends. */
-function readAt(fd: number, at: number, length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const count = readSync(fd, bytes, done, length - done, at + done);
-    if (count === 0) return bytes.slice(0, done);
-    done += count;
-  }
-  return bytes;
-}
-
-/** Numbers of the logs in a folder; none where there is no such folder. */
-function logNumbers(folder: string): number[] {
-  const numbers: number[] = [];
-  if (!existsSync(folder)) return numbers;
-  for (const name of readdirSync(folder)) {
-    const match = LOG_NAME.exec(name);
-    if (match) numbers.push(Number(match[1]));
-  }
-  return numbers;
 }
 
 export class DirStore implements Store {
@@ -359,7 +317,7 @@ export class DirStore implements Store {
       const start = writeFully(out, new TextEncoder().encode(LOG_MAGIC), 0);
       written = writeFrame(out, start, index, this.liveBytes(fd), { strict: true, afterFlush: false });
       fsyncSync(out);
-      renameSync(`${next}.new`, next);
+      rename(`${next}.new`, next);
     } catch (error) {
       errnoOnly(error);
       if (out !== undefined) closeQuietly(out);
@@ -461,23 +419,4 @@ function payloadCrc(fd: number, { payload, end }: Frame): number {
   let crc = 0;
   for (let at = payload; at < end; at += 2 ** 20) crc = crc32(readAt(fd, at, Math.min(2 ** 20, end - at)), crc);
   return crc;
-}
-
-/** Flushes the folders from `lowest` up to `highest`, so that what was made in them keeps its names. */
-function flushNames(highest: string, lowest: string): void {
-  const top = resolve(highest);
-  let at = resolve(lowest);
-  while (at !== top) {
-    at = dirname(at);
-    flushFolder(at);
-  }
-}
-
-function flushFolder(folder: string): void {
-  const fd = openSync(folder, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
