@@ -21,6 +21,18 @@ export class FakeLocks {
     return this as unknown as LockManager;
   }
 
+  /** As navigator.locks of a tab that stands still while `gate` gives something to wait for: it hears of a theft later. */
+  tab(gate: () => Promise<void> | undefined): LockManager {
+    const request = async (name: string, options: LockOptions, callback: LockGrantedCallback<unknown>) => {
+      try {
+        return await this.request(name, options, callback);
+      } finally {
+        await gate();
+      }
+    };
+    return { request, query: () => this.query() } as unknown as LockManager;
+  }
+
   /** Names of the locks that are held. */
   get names(): string[] {
     return [...this.held.keys()];

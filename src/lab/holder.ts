@@ -112,6 +112,8 @@ export class Holder {
       const { guest } = trees;
       await guest?.pause();
       const unsaved = await this.unsaved();
+      // It may be lost by now: whoever asked did not wait.
+      if (this.over) return undefined;
       if (unsaved !== undefined && !anyway()) {
         guest?.resume();
         onKept(unsaved);

@@ -219,9 +219,10 @@ export class Lab {
     for (const resolve of waiting) resolve();
   }
 
-  /** Lets the guest go on; its clock is set as after any stall. */
+  /** Lets the guest go on, and sets its clock. */
   resume(): void {
     if (this.pauses === 0 || --this.pauses > 0) return;
+    this.setTime();
     this.emulator?.resume();
     this.stages.emit(this.stage);
   }

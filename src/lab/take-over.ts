@@ -142,6 +142,7 @@ export class Keeper {
   private readonly onError: (error: unknown) => void;
   private busy = false;
   private anyway = false;
+  private closed = false;
   /** Tokens of those who were told that they do not get it. */
   private readonly refused = new Set<string>();
   /** Of those who wait for the answer that is being found. */
@@ -174,25 +175,31 @@ export class Keeper {
     this.answer().catch(this.onError);
   }
 
+  /** Nothing is said or heard from here on. */
   close(): void {
+    this.closed = true;
     this.channel.onmessage = null;
     this.channel.close();
   }
 
+  private say(word: Word): void {
+    if (!this.closed) this.channel.postMessage(word);
+  }
+
   private async answer(): Promise<void> {
-    this.channel.postMessage({ say: 'handing-over' });
-    const life = setInterval(() => this.channel.postMessage({ say: 'handing-over' }), SIGN_OF_LIFE);
+    this.say({ say: 'handing-over' });
+    const life = setInterval(() => this.say({ say: 'handing-over' }), SIGN_OF_LIFE);
     try {
       const why = await this.handOver(() => this.anyway);
       if (why === undefined) {
-        this.channel.postMessage({ say: 'handed-over' });
+        this.say({ say: 'handed-over' });
         this.close();
         return;
       }
       for (const token of this.waiting) this.refused.add(token);
       this.waiting = [];
       this.busy = this.anyway = false;
-      this.channel.postMessage({ say: 'kept', why });
+      this.say({ say: 'kept', why });
     } finally {
       clearInterval(life);
     }

@@ -66,6 +66,9 @@ export class ReadOnlyTree extends Tree {
   override setattr(): never {
     refuse();
   }
+  override restore(): never {
+    refuse();
+  }
   override strip(): never {
     refuse();
   }

@@ -1,0 +1,423 @@
+// One writer: how tabs hold a tree, hand it over and lose it. Tabs of one process, over stand-ins for what joins them.
+import { IDBFactory, IDBKeyRange } from 'fake-indexeddb';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { FakeChannels } from '../../test/fake-channels.ts';
+import { FakeLocks } from '../../test/fake-locks.ts';
+import { PosixError } from '../base/errno.ts';
+import { databaseName, TreeNames } from '../fs/store/indexeddb-names.ts';
+import { heirOf } from '../fs/store/indexeddb-store.ts';
+import { Holder, type HoldHow } from './holder.ts';
+import { SILENCE } from './take-over.ts';
+import { Trees } from './trees.ts';
+
+vi.stubGlobal('IDBKeyRange', IDBKeyRange);
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const DATABASE = databaseName('t');
+const OWNER = { uid: 0, gid: 0 };
+
+/** Lets everything happen that waits for no timer. */
+async function settle(turns = 100): Promise<void> {
+  for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** What tabs of one browser share. */
+class Browser {
+  readonly factory = new IDBFactory();
+  readonly locks = new FakeLocks();
+  readonly channels = new FakeChannels();
+
+  tab(options: { locks?: boolean; deaf?: boolean } = {}): Tab {
+    return new Tab(this, options.locks ?? true, options.deaf ?? false);
+  }
+}
+
+/** A tab with a guest that only counts. */
+class Tab {
+  readonly events: string[] = [];
+  readonly messages: string[] = [];
+  readonly trees: Trees;
+  holder: Holder | undefined;
+  private readonly browser: Browser;
+  private readonly lockManager: LockManager | undefined;
+  private readonly deaf: boolean;
+  private frozen: Promise<void> | undefined;
+  private thawing: (() => void) | undefined;
+
+  constructor(browser: Browser, hasLocks: boolean, deaf: boolean) {
+    this.browser = browser;
+    this.deaf = deaf;
+    this.lockManager = hasLocks ? browser.locks.tab(() => this.frozen) : undefined;
+    const { factory } = browser;
+    this.trees = new Trees({ names: new TreeNames(factory), locks: this.lockManager, factory });
+  }
+
+  async open(how: HoldHow = 'now'): Promise<this> {
+    const { browser, trees } = this;
+    this.holder = await Holder.open(DATABASE, how, {
+      trees,
+      locks: this.lockManager,
+      factory: browser.factory,
+      channel: (name) => browser.channels.channel(this.deaf ? `${name}, unheard` : name, () => this.frozen),
+      tree: { commitInterval: 1e8 },
+      onGone: ({ code, message }) => {
+        this.events.push(code);
+        this.messages.push(message);
+      },
+      onKept: (why) => {
+        this.events.push('kept');
+        this.messages.push(why);
+      },
+      onWanted: () => this.events.push('wanted'),
+      onError: (error) => this.events.push(`error: ${error}`),
+    });
+    trees.current = { name: 't', database: DATABASE, tree: this.holder.tree, readOnly: false };
+    trees.guest = {
+      pause: async () => void this.events.push('pause'),
+      resume: () => void this.events.push('resume'),
+    };
+    return this;
+  }
+
+  get tree() {
+    return (this.holder as Holder).tree;
+  }
+
+  make(name: string): void {
+    this.tree.mknod(this.tree.root, name, { mode: 0o100644, ...OWNER });
+  }
+
+  get names(): string[] {
+    return [...this.tree.readdir(this.tree.root, 0)].map(({ name }) => name).sort();
+  }
+
+  /** The tab does nothing any more, until it is thawed. */
+  freeze(): void {
+    this.frozen = new Promise((resolve) => {
+      this.thawing = resolve;
+    });
+  }
+
+  async thaw(): Promise<void> {
+    this.frozen = undefined;
+    this.thawing?.();
+    await settle();
+  }
+}
+
+/** How opening ended: 'open', or the code of the failure. */
+const outcome = (opening: Promise<unknown>): Promise<string> =>
+  opening.then(
+    () => 'open',
+    (error: { code?: string }) => error.code ?? String(error),
+  );
+
+/** The names in the stored tree, as the next one to open it finds them. */
+async function stored(browser: Browser): Promise<string[]> {
+  const tab = browser.tab({ locks: false });
+  await tab.open();
+  return tab.names;
+}
+
+describe('a second tab', () => {
+  test('is told that the tree is open, and leaves no trace', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    expect(await outcome(browser.tab().open())).toBe('locked');
+    a.make('f');
+    await a.tree.sync();
+    expect(a.events).toEqual([]);
+  });
+
+  test('opens it once the first one has closed it', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    a.make('f');
+    await a.holder?.close();
+    await settle();
+    expect((await browser.tab().open()).names).toEqual(['f']);
+  });
+});
+
+describe('a take-over', () => {
+  test('gives everything that the first one has, unsynced too: it stops its guest, stores, and says why', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    a.make('unsynced');
+    const b = await browser.tab().open('take-over');
+    expect(b.names).toEqual(['unsynced']);
+    expect(a.events).toEqual(['wanted', 'pause', 'taken-over']);
+    expect(a.messages[0]).toMatch(/everything was stored/);
+    expect(browser.channels.said.map(({ say }) => say)).toEqual(['take-over', 'handing-over', 'handed-over']);
+    expect(await heirOf(DATABASE, browser.factory)).toBeUndefined();
+    b.make('more');
+    await b.tree.sync();
+    expect(a.trees.current).toBeUndefined();
+    expect(b.events).toEqual([]);
+  });
+
+  test('goes back and forth', async () => {
+    const browser = new Browser();
+    let last = await browser.tab().open();
+    for (let i = 0; i < 5; i++) {
+      last.make(`f${i}`);
+      last = await browser.tab().open('take-over');
+    }
+    expect(last.names).toEqual(['f0', 'f1', 'f2', 'f3', 'f4']);
+  });
+
+  test('waits as long as the first one gives signs of life', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    a.make('slow');
+    const { sync } = a.tree;
+    let go = (): void => {};
+    vi.spyOn(a.tree, 'sync').mockImplementationOnce(async () => {
+      await new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      await sync.call(a.tree);
+    });
+    const b = browser.tab();
+    const opening = outcome(b.open('take-over'));
+    await settle();
+    for (let i = 0; i < 20; i++) {
+      await vi.advanceTimersByTimeAsync(SILENCE / 2);
+      await settle(10);
+    }
+    expect(b.holder).toBeUndefined();
+    go();
+    expect(await opening).toBe('open');
+    expect(b.names).toEqual(['slow']);
+    expect(a.events).toEqual(['wanted', 'pause', 'taken-over']);
+  });
+
+  test('has tasks on the tree given up, and waits for their end', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    let end = (): void => {};
+    const task = a.trees.still('t', () => new Promise<void>((resolve) => (end = resolve)));
+    await settle();
+    const b = browser.tab();
+    const opening = outcome(b.open('take-over'));
+    await settle();
+    expect(a.events).toEqual(['pause', 'wanted']);
+    end();
+    await task;
+    expect(await opening).toBe('open');
+    expect(a.events).toEqual(['pause', 'wanted', 'resume', 'pause', 'taken-over']);
+  });
+
+  test('is seen in the next commit where the question was not heard', async () => {
+    const browser = new Browser();
+    const a = await browser.tab({ deaf: true }).open();
+    const b = browser.tab();
+    const opening = outcome(b.open('take-over'));
+    await settle();
+    expect(a.events).toEqual([]);
+    a.make('f');
+    await a.tree.sync();
+    expect(await opening).toBe('open');
+    expect(a.events).toEqual(['wanted', 'pause', 'taken-over']);
+    expect(b.names).toEqual(['f']);
+  });
+
+  test('of a tree that nobody has any more is at once', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    await a.holder?.close();
+    const b = await browser.tab().open('take-over');
+    expect(b.names).toEqual([]);
+  });
+});
+
+describe('a first tab that cannot store everything', () => {
+  const full = (tab: Tab) => vi.spyOn(tab.tree, 'sync').mockRejectedValue(new PosixError('ENOSPC', 'no room'));
+
+  test('keeps the tree and goes on; both are told', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    a.make('f');
+    const sync = full(a);
+    const b = browser.tab();
+    const opening = b.open('take-over');
+    await expect(opening).rejects.toMatchObject({
+      code: 'not-handed-over',
+      message: expect.stringMatching(/^\d+ bytes .*ENOSPC/),
+    });
+    expect(a.events).toEqual(['wanted', 'pause', 'resume', 'kept']);
+    expect(a.messages[0]).toMatch(/^[1-9]\d* bytes/);
+    expect(await heirOf(DATABASE, browser.factory)).toBeUndefined();
+    expect(await outcome(browser.tab().open())).toBe('locked');
+
+    // There is room again, and it is asked again.
+    sync.mockRestore();
+    expect((await browser.tab().open('take-over')).names).toEqual(['f']);
+    expect(a.events.slice(4)).toEqual(['wanted', 'pause', 'taken-over']);
+  });
+
+  test('lets go where the other one insists, and says what is lost', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    a.make('f');
+    full(a);
+    const b = await browser.tab().open('take-over-anyway');
+    expect(a.events).toEqual(['wanted', 'pause', 'taken-over']);
+    expect(a.messages[0]).toMatch(/not everything could be stored: [1-9]\d* bytes/);
+    b.make('g');
+    await b.tree.sync();
+    expect(b.names).toContain('g');
+  });
+
+  test('is not asked by a commit for what it has refused', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    a.make('f');
+    const sync = full(a);
+    const b = browser.tab();
+    const opening = outcome(b.open('take-over'));
+    await settle(2);
+    expect(await opening).toBe('not-handed-over');
+    sync.mockRestore();
+    a.make('g');
+    await a.tree.sync();
+    await settle();
+    expect(a.events).toEqual(['wanted', 'pause', 'resume', 'kept']);
+  });
+});
+
+describe('a first tab that does not answer', () => {
+  test('is fenced after 5 s: it wakes, commits nothing, and says that it lost the tree', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    a.make('stored');
+    await a.tree.sync();
+    a.make('dirty');
+    a.freeze();
+    const b = browser.tab();
+    const opening = outcome(b.open('take-over'));
+    await settle();
+    await vi.advanceTimersByTimeAsync(SILENCE - 1);
+    await settle();
+    expect(b.holder).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await opening).toBe('open');
+    expect(b.names).toEqual(['stored']);
+    b.make('after');
+    await b.tree.sync();
+
+    await a.thaw();
+    // It may hear the question first, that of one who has the tree by now.
+    expect(a.events.filter((event) => event !== 'wanted' && event !== 'pause')).toEqual(['tree-lost']);
+    await expect(a.tree.sync()).rejects.toMatchObject({ errno: 5 });
+    expect(b.events).toEqual([]);
+    expect(await stored(browser)).toEqual(['after', 'stored']);
+  });
+
+  test('is fenced by its own next commit, before it hears anything', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    a.make('dirty');
+    a.freeze();
+    const b = browser.tab();
+    const opening = outcome(b.open('take-over'));
+    await settle();
+    await vi.advanceTimersByTimeAsync(SILENCE);
+    expect(await opening).toBe('open');
+    // It comes to itself in the middle of a commit.
+    await expect(a.tree.sync()).rejects.toMatchObject({ errno: 5 });
+    expect(a.events).toEqual(['tree-lost']);
+    await a.thaw();
+    expect(a.events).toEqual(['tree-lost']);
+    expect(await stored(browser)).toEqual([]);
+  });
+
+  test('saves what it has where it wakes before the other one has opened the tree', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    a.make('dirty');
+    // Somebody steals the lock and goes away.
+    await browser.locks.request(DATABASE, { steal: true }, () => {});
+    await settle();
+    expect(a.events).toEqual(['tree-lost']);
+    expect(await stored(browser)).toEqual(['dirty']);
+  });
+});
+
+describe('two that take over at once', () => {
+  test.each(['answers', 'stands still'])(
+    'get it one after the other or one of them, where the first %s',
+    async (how) => {
+      for (let distance = 0; distance <= 30; distance++) {
+        const browser = new Browser();
+        const a = await browser.tab().open();
+        a.make('f');
+        if (how === 'stands still') {
+          await a.tree.sync();
+          a.freeze();
+        }
+        const b = browser.tab();
+        const c = browser.tab();
+        const first = outcome(b.open('take-over'));
+        await settle(distance);
+        const second = outcome(c.open('take-over'));
+        const ends = Promise.all([first, second]);
+        for (let i = 0; i < 8; i++) {
+          await settle(20);
+          await vi.advanceTimersByTimeAsync(SILENCE / 4);
+        }
+        const what = `with ${distance} turns between them`;
+        const results = await ends;
+        expect(results, what).toContain('open');
+        expect(
+          results.every((result) => result === 'open' || result === 'locked'),
+          `${what}: ${results}`,
+        ).toBe(true);
+        await a.thaw();
+        // Whoever opened it and is not told to have lost it writes it, and there is exactly one.
+        const writers = [a, b, c].filter(
+          (tab) => tab.holder && tab.events.every((event) => event === 'wanted' || event === 'pause'),
+        );
+        expect(writers, `${what}: ${results}, ${a.events}; ${b.events}; ${c.events}`).toHaveLength(1);
+        const [writer] = writers as [Tab];
+        expect(writer, what).not.toBe(a);
+        writer.make('mine');
+        await writer.tree.sync();
+        expect(browser.locks.names, what).toEqual([DATABASE]);
+        expect(await stored(browser), what).toEqual(['f', 'mine']);
+      }
+    },
+  );
+});
+
+describe('without Web Locks', () => {
+  test('whoever opens the tree fences the one before', async () => {
+    const browser = new Browser();
+    const a = await browser.tab({ locks: false }).open();
+    a.make('stored');
+    await a.tree.sync();
+    a.make('dirty');
+    const b = await browser.tab({ locks: false }).open();
+    expect(b.names).toEqual(['stored']);
+    await expect(a.tree.sync()).rejects.toMatchObject({ errno: 5 });
+    expect(a.events).toEqual(['tree-lost']);
+    b.make('after');
+    await b.tree.sync();
+    expect(await stored(browser)).toEqual(['after', 'stored']);
+  });
+
+  test('a take-over has the first one store everything all the same', async () => {
+    const browser = new Browser();
+    const a = await browser.tab({ locks: false }).open();
+    a.make('unsynced');
+    const b = await browser.tab({ locks: false }).open('take-over');
+    expect(b.names).toEqual(['unsynced']);
+    expect(a.events).toEqual(['wanted', 'pause', 'taken-over']);
+  });
+});
