@@ -28,6 +28,7 @@ describe('the command line of npm run guest', () => {
       wrong: undefined,
       tag: 'lab',
       load: undefined,
+      save: undefined,
       store: undefined,
       log: undefined,
       timeout: undefined,
@@ -40,7 +41,7 @@ describe('the command line of npm run guest', () => {
 
   it('takes every option', () => {
     const words =
-      '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --chunk-cache 32 --locks --like virtiofsd --reuse-inodes --inode-file-handles=prefer --fail-handles from:2:EIO --wrong both --tag t --load L --store S --log F --timeout 1.5 run.sh';
+      '--kernel K --initrd I --append a=b --memory 256 --cache always --writeback --chunk-cache 32 --locks --like virtiofsd --reuse-inodes --inode-file-handles=prefer --fail-handles from:2:EIO --wrong both --tag t --load L --save V --store S --log F --timeout 1.5 run.sh';
     expect(parse(...words.split(' '))).toEqual({
       task: { do: 'script', file: 'run.sh' },
       kernel: 'K',
@@ -60,6 +61,7 @@ describe('the command line of npm run guest', () => {
       wrong: 'both',
       tag: 't',
       load: 'L',
+      save: 'V',
       store: 'S',
       log: 'F',
       timeout: 1.5,

@@ -39,7 +39,12 @@ Options
   --wrong MISTAKE  wrong on purpose, to see what it does: ids-without-pin (what is known by a handle alone is found
                    by its number), constant-generation (of all inodes), both
   --tag NAME       the tag of the device (default lab)
-  --load DIR       copy a folder of the host into the tree first
+  --load PATH      put a folder of the host, or what is in a tar archive (gzipped or not), into the tree first; of a
+                   folder no xattrs, which Node cannot read, and a name that is taken is an error; what an archive
+                   has replaces files of the same name
+  --save PATH      write the tree there at the end, when the guest has stopped: NAME.tar, NAME.tar.gz and NAME.tgz
+                   are archives with all that is in it; any other name is a folder, new or empty, without devices,
+                   FIFOs, sockets, xattrs and inode attributes, and with owners only where root saves
   --store DIR      keep the tree in this folder; without it the tree is in memory and gone at the end
   --log FILE       write every request to a file of JSON lines
   --timeout SECS   give up after so many seconds, with status 124
@@ -74,6 +79,7 @@ export interface GuestOptions {
   wrong: Wrong | undefined;
   tag: string;
   load: string | undefined;
+  save: string | undefined;
   store: string | undefined;
   log: string | undefined;
   /** Seconds; undefined for none. */
@@ -114,6 +120,7 @@ export function parseCommandLine(words: string[]): GuestOptions | 'help' {
     wrong: oneOf('--wrong', WRONGS, values.wrong),
     tag: tag(values.tag),
     load: values.load,
+    save: values.save,
     store: values.store,
     log: values.log,
     timeout: timeout(values.timeout),
@@ -152,6 +159,7 @@ function parseWords(args: string[]) {
       wrong: { type: 'string' },
       tag: { type: 'string' },
       load: { type: 'string' },
+      save: { type: 'string' },
       store: { type: 'string' },
       log: { type: 'string' },
       until: { type: 'string' },

@@ -1,18 +1,26 @@
 // `npm run guest`: boots a guest, runs what is asked for in it, ends with its status.
-import { readFile } from 'node:fs/promises';
+import { access, constants, readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Left } from '../../fs/archive/import-archive.ts';
 import { DirStore } from '../../fs/store/dir-store.ts';
 import { MemoryStore } from '../../fs/store/memory-store.ts';
+import type { Tree } from '../../fs/tree/tree.ts';
 import { GuestGone, MAX_SCRIPT } from '../agent.ts';
 import { nodeidsOf } from '../nodeids.ts';
+import { isArchiveName, loadArchive, saveArchive } from './archive-files.ts';
+import { bytesAsText } from './byte-names.ts';
 import { type GuestOptions, parseCommandLine, USAGE, UsageError } from './cli-options.ts';
 import { bootGuest, type GuestMachine, MachineEnded } from './guest-machine.ts';
 import { LoadError, loadFolder } from './load-folder.ts';
 import { RequestLogFile } from './request-log.ts';
+import { checkSaveFolder, SaveError, saveFolder } from './save-folder.ts';
 import { treeDigest } from './tree-digest.ts';
 
 const TIMEOUT = 124;
 const FAILED = 125;
 const WRONG_USAGE = 2;
+/** What was left out is told by name up to this many. */
+const TOLD_MAX = 20;
 
 /** An end from outside of the run: the time is up, or a signal. */
 class Cut {
@@ -35,6 +43,7 @@ async function main(words: string[]): Promise<number> {
   // Read before the guest boots, so that a wrong name costs nothing.
   const { task } = options;
   const script = task.do === 'script' ? await readFile(task.file) : undefined;
+  if (options.save !== undefined) await checkSave(options.save);
   return withinLimits(options, (cut) => session(options, script, cut));
 }
 
@@ -93,7 +102,7 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
     store: options.store === undefined ? new MemoryStore() : new DirStore(options.store),
     record: options.log === undefined ? 'off' : 'whole',
     prepare: async (tree) => {
-      if (options.load !== undefined) await loadFolder(tree, options.load, ending.signal);
+      if (options.load !== undefined) await load(tree, options.load, ending.signal);
       if (options.log !== undefined) digest = await treeDigest(tree);
     },
   });
@@ -116,7 +125,9 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
     if (options.log !== undefined) {
       log = new RequestLogFile(options.log, machine.lab.log, () => logHeader(options, machine, digest));
     }
-    return await Promise.race([perform(options, script, machine), cut]);
+    const status = await Promise.race([perform(options, script, machine), cut]);
+    if (options.save !== undefined) await save(machine, options.save, cut);
+    return status;
   } catch (error) {
     const panic = error instanceof GuestGone ? /Kernel panic.*/.exec(machine.serial)?.[0] : undefined;
     throw panic === undefined ? error : new MachineEnded(`the guest's kernel died: ${panic.trim()}`);
@@ -129,6 +140,52 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
       await machine.close();
     }
   }
+}
+
+/** A name that nothing can be saved under costs nothing: it is refused before the guest boots. */
+async function checkSave(path: string): Promise<void> {
+  if (!isArchiveName(path)) checkSaveFolder(path);
+  const above = dirname(resolve(path));
+  if (!(await stat(above)).isDirectory()) throw new SaveError(`${above} is no folder`);
+  await access(above, constants.W_OK);
+}
+
+const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+
+async function load(tree: Tree, path: string, signal: AbortSignal): Promise<void> {
+  if (await isFile(path)) tell('not loaded', await loadArchive(tree, path, signal));
+  else await loadFolder(tree, path, signal);
+}
+
+/** Writes the tree as the guest left it, which is stopped first. */
+async function save(machine: GuestMachine, path: string, cut: Promise<never>): Promise<void> {
+  machine.lab.close();
+  const ending = new AbortController();
+  const saving = isArchiveName(path)
+    ? saveArchive(machine.tree, path, ending.signal)
+    : saveFolder(machine.tree, path, ending.signal).then((report) => tell('not saved', report));
+  try {
+    await Promise.race([saving, cut]);
+  } catch (error) {
+    ending.abort(error);
+    // Until what was half written is gone.
+    await saving.catch((reason: unknown) => {
+      if (reason !== error) throw reason;
+    });
+    throw error;
+  }
+}
+
+/** Says on standard error what was left out and why. */
+function tell(what: string, { left, leftCount }: { left: Left[]; leftCount: number }): void {
+  for (const { path, reason } of left.slice(0, TOLD_MAX)) {
+    process.stderr.write(`guest: ${what}: ${path === '' ? '' : `${bytesAsText(path)}: `}${reason}\n`);
+  }
+  if (leftCount > TOLD_MAX) process.stderr.write(`guest: ${what}: ${leftCount - TOLD_MAX} more\n`);
 }
 
 function logHeader(options: GuestOptions, machine: GuestMachine, digest: string): Record<string, unknown> {
@@ -195,7 +252,8 @@ function explain(error: unknown): string {
     error instanceof UsageError ||
     error instanceof GuestGone ||
     error instanceof MachineEnded ||
-    error instanceof LoadError;
+    error instanceof LoadError ||
+    error instanceof SaveError;
   if (expected) return error.message;
   if (error instanceof Error) return 'code' in error ? error.message : (error.stack ?? error.message);
   return String(error);
