@@ -23,6 +23,9 @@ export interface TreesOptions {
   factory: IDBFactory | undefined;
 }
 
+/** Bytes of content in memory of a tree that is gone through once: more would only be held. */
+const PASSING_CACHE = 32 * 2 ** 20;
+
 const refused = (why: string): TaskRefused => new TaskRefused(why);
 
 /** As TaskRefused what is in the way of one tree, said with its name. */
@@ -288,7 +291,7 @@ export class Trees implements TreeHost {
 
   private openTree(database: string, chunkSize?: number): Promise<Tree> {
     const store = new IndexedDbStore(database, { factory: this.factory });
-    return Tree.open(store, chunkSize === undefined ? {} : { chunkSize });
+    return Tree.open(store, { cacheLimit: PASSING_CACHE, ...(chunkSize === undefined ? {} : { chunkSize }) });
   }
 
   private async store<T>(
