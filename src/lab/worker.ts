@@ -8,6 +8,7 @@ import { Holder } from './holder.ts';
 import { Lab } from './lab.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { nodeidsOf } from './nodeids.ts';
+import { posixWords } from './posix-words.ts';
 import { type Order, Running } from './running.ts';
 import { TaskCancelled, TaskRefused, TaskRunner } from './tasks.ts';
 import { transferTasks } from './transfer-tasks.ts';
@@ -38,7 +39,13 @@ const tasks = new TaskRunner(
   {
     async sync() {
       if (trees.current === undefined) throw new TaskRefused('No tree is open.');
-      await trees.current.tree.sync();
+      try {
+        await trees.current.tree.sync();
+      } catch (error) {
+        const words = posixWords(error);
+        if (words === undefined) throw error;
+        throw new TaskRefused(`Not everything could be stored: ${words}.`);
+      }
       return undefined;
     },
     ...treeTasks(trees),

@@ -12,6 +12,7 @@ import { type Side, SidePane } from './side-pane.tsx';
 import { makeSplit, Splitter } from './splitter.tsx';
 import { StatusLine } from './status-line.tsx';
 import { TerminalPanel } from './terminal-panel.tsx';
+import { Trees } from './trees-dialog.tsx';
 
 const paneSplit = makeSplit('panes', 42, 20, 80);
 
@@ -70,7 +71,8 @@ export function App({ lab, problems }: { lab: Lab; problems: readonly string[] }
         </h1>
         <PaneChoice front={front} side={side} />
         <GuestControls lab={lab} />
-        <Settings options={lab.options} />
+        <Trees lab={lab} />
+        <Settings lab={lab} />
       </header>
       <Notices lab={lab} problems={told} />
       <main class="panes" data-front={front.value} style={{ '--split': `${paneSplit.share.value}%` }}>

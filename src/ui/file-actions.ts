@@ -151,8 +151,10 @@ export class FileActions {
     return answer?.choice as Taken | undefined;
   }
 
+  /** Saves a file as it is, a folder as a tar archive. */
   async download(row: FileRow): Promise<void> {
     if (this.busy) return;
+    if (isFolder(row)) return this.downloadFolder(row);
     const name = textOf(row.name) ?? showName(row.name);
     // Asked before anything is awaited: browsers open the dialog for a click only.
     const chosen = row.size >= LARGE ? await chooseFile(name) : { handle: undefined };
@@ -161,6 +163,19 @@ export class FileActions {
     if (result === undefined) return;
     if (result.content) offer(result.content, name);
     this.outcome.value = { kind: 'info', text: `${name} (${formatBytes(row.size)}) was saved.`, details: [] };
+  }
+
+  private async downloadFolder(row: FileRow): Promise<void> {
+    const tree = this.lab.treeName.value;
+    const name = row.parent === 0 ? tree : (textOf(row.name) ?? showName(row.name));
+    const chosen = await chooseFile(`${name}.tar`);
+    if (chosen === undefined) return;
+    const task: Task<'export-tree'> = { do: 'export-tree', name: tree, ino: row.ino, to: chosen.handle };
+    const result = await this.run(task, `Saving ${name}.tar`);
+    if (result === undefined) return;
+    if (result.content) offer(result.content, `${name}.tar`);
+    const text = `${guestPath(row)} was saved as ${name}.tar (${formatBytes(result.bytes)}).`;
+    this.outcome.value = { kind: 'info', text, details: [] };
   }
 
   async makeFolder(target: Target): Promise<void> {

@@ -1,13 +1,15 @@
 // The Files pane: the tree that the guest has at /mnt/lab, with ways to put files into it and to take them out.
+import { useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { CacheMode, LabOptions } from '../lab/messages.ts';
 import { chosenFiles, droppedEntries } from './dropped.ts';
 import { type FileActions, type Outcome, type Target, targetOf } from './file-actions.ts';
 import { FilesGrid } from './files-grid.tsx';
-import { type FilesModel, isFile } from './files-model.ts';
+import { type FilesModel, isFile, isFolder } from './files-model.ts';
 import { formatCount } from './format.ts';
 import { Icon, type IconName } from './icons.tsx';
-import { WorkBar } from './work.tsx';
+import type { Lab } from './lab-client.ts';
+import { PAUSED, WorkBar } from './work.tsx';
 
 /** What the guest believes of what is changed behind its back, by the timeouts of the cache policy. */
 const SEEN: Readonly<Record<CacheMode, string>> = {
@@ -100,8 +102,8 @@ export function FilesTools({ files, actions }: FilesProps) {
       <Tool
         icon="keep"
         label="Download"
-        title="Save the file (Enter)"
-        disabled={row === undefined || !isFile(row) || actions.busy}
+        title="Save a file (Enter), or a folder as a tar archive"
+        disabled={row === undefined || !(isFile(row) || isFolder(row)) || actions.busy}
         onClick={() => row && void actions.download(row)}
       />
       <Tool
@@ -170,9 +172,13 @@ function Foot({ files, options }: { files: FilesModel; options: LabOptions }) {
   );
 }
 
-export function FilesPanel({ files, actions, options }: FilesProps & { options: LabOptions }) {
+export function FilesPanel({ lab, files, actions }: FilesProps & { lab: Lab }) {
   const work = actions.work.value;
   const outcome = actions.outcome.value;
+  // The button that began it could not be used meanwhile, and so lost the focus.
+  useSignalEffect(() => {
+    if (!actions.busy && document.activeElement === document.body) document.getElementById('files-grid')?.focus();
+  });
   return (
     <div class="files">
       <FilesGrid
@@ -180,14 +186,14 @@ export function FilesPanel({ files, actions, options }: FilesProps & { options: 
         actions={actions}
         onDrop={(transfer, row) => void actions.upload(droppedEntries(transfer), targetOf(row))}
       />
-      <Foot files={files} options={options} />
+      <Foot files={files} options={lab.options} />
       <div class="over">
         {actions.looking.value && (
           <p class="outcome info" role="status">
             Looking through what was dropped…
           </p>
         )}
-        {work !== undefined && <WorkBar work={work} />}
+        {work !== undefined && <WorkBar work={work} note={lab.paused.value ? PAUSED : undefined} />}
         {work === undefined && outcome !== undefined && (
           <OutcomeNote
             outcome={outcome}

@@ -84,7 +84,10 @@ interface Waiting {
 }
 
 export class Lab {
-  readonly options: LabOptions;
+  /** What the next start() is with. */
+  options: LabOptions;
+  /** Name of the tree that is open, or is to be. */
+  readonly treeName = signal('');
   readonly stage = signal<LabStage>('loading');
   /** What the worker says of the stage: why it stopped, what init did. */
   readonly detail = signal('');
@@ -119,6 +122,7 @@ export class Lab {
 
   constructor(options: LabOptions, loaderOptions: { base: string; wasm: { url: string; size: number } }) {
     this.options = options;
+    this.treeName.value = options.tree;
     this.loader = new ImageLoader({ ...loaderOptions, onProgress: (files) => this.progressed(files) });
   }
 
@@ -201,6 +205,22 @@ export class Lab {
       if (signal?.aborted) cancel();
       else signal?.addEventListener('abort', cancel, { once: true });
     });
+  }
+
+  /** Does something to a tree that may not be open: ends the guest, and starts it again afterwards. */
+  async withoutTree<T>(body: () => Promise<T>): Promise<T> {
+    await this.start('none');
+    try {
+      return await body();
+    } finally {
+      void this.start();
+    }
+  }
+
+  /** The tree that is open is called otherwise now. */
+  renamed(tree: string): void {
+    this.options = { ...this.options, tree };
+    this.treeName.value = tree;
   }
 
   private tasksLost(): void {

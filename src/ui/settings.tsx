@@ -1,7 +1,8 @@
 // The options of the lab, in a popover: applying them loads the page anew with them in its address.
 import type { CacheMode, HandleMode, LabOptions, Like } from '../lab/messages.ts';
 import { Icon } from './icons.tsx';
-import { CACHE_MODES, HANDLE_MODES, LIKES, MEMORY, optionsQuery } from './options.ts';
+import type { Lab } from './lab-client.ts';
+import { CACHE_MODES, CHUNK_CACHE, HANDLE_MODES, LIKES, LIMIT, MEMORY, optionsQuery } from './options.ts';
 import { setTheme, THEMES, type Theme, theme } from './theme.ts';
 
 const CACHE_WORDS: Readonly<Record<CacheMode, string>> = {
@@ -35,12 +36,16 @@ function apply(form: HTMLFormElement, options: LabOptions): void {
     handles: HANDLE_MODES.find((name) => name === text('handles')),
     reuse: data.has('reuse'),
     memory: Number(text('memory')),
+    limit: text('limit') === '' ? undefined : Number(text('limit')),
+    chunkCache: Number(text('chunkCache')),
     tree: text('tree'),
   };
   location.search = optionsQuery(chosen, location.search);
 }
 
-export function Settings({ options }: { options: LabOptions }) {
+export function Settings({ lab }: { lab: Lab }) {
+  const { options } = lab;
+  const tree = lab.treeName.value;
   return (
     <>
       <button type="button" class="tool" popovertarget="settings" title="Cache policy, tree, memory, colours">
@@ -114,7 +119,7 @@ export function Settings({ options }: { options: LabOptions }) {
               Tree
               <input
                 name="tree"
-                defaultValue={options.tree}
+                defaultValue={tree}
                 required
                 maxLength={64}
                 pattern="[\w.\-]+"
@@ -133,6 +138,34 @@ export function Settings({ options }: { options: LabOptions }) {
                 max={MEMORY.max}
                 step={1}
                 required
+              />
+            </label>
+          </div>
+          <div class="row">
+            <label>
+              Limit of the files, MiB
+              <input
+                name="limit"
+                type="number"
+                defaultValue={options.limit === undefined ? '' : String(options.limit)}
+                placeholder="what the browser gives"
+                min={LIMIT.min}
+                max={LIMIT.max}
+                step={1}
+                title="So much the files of the tree may take: more is “No space left on device”"
+              />
+            </label>
+            <label>
+              Files in memory, MiB
+              <input
+                name="chunkCache"
+                type="number"
+                defaultValue={String(options.chunkCache)}
+                min={CHUNK_CACHE.min}
+                max={CHUNK_CACHE.max}
+                step={1}
+                required
+                title="Content of files that is kept in memory; more than that is read from the browser’s storage again"
               />
             </label>
           </div>

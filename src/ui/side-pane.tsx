@@ -64,7 +64,7 @@ export function SidePane({ lab, files, actions, side }: SidePaneProps) {
           <LogView log={lab.log} />
         </div>
         <div class={`screen ${isLog ? 'behind' : ''}`} id="side-files" role="tabpanel" aria-labelledby="tab-files">
-          {!isLog && <FilesPanel files={files} actions={actions} options={lab.options} />}
+          {!isLog && <FilesPanel lab={lab} files={files} actions={actions} />}
         </div>
       </div>
     </section>

@@ -4,6 +4,7 @@ import type { Agreed } from '../lab/messages.ts';
 import { formatBytes, formatCount } from './format.ts';
 import { Icon } from './icons.tsx';
 import type { Lab, LabStage } from './lab-client.ts';
+import { StoragePopover } from './storage.tsx';
 
 const STAGE_WORDS: Readonly<Record<LabStage, string>> = {
   loading: 'Loading',
@@ -41,7 +42,7 @@ function State({ lab }: { lab: Lab }) {
   return (
     <span class="state" data-stage={stage} role="status" title={detail}>
       <span class="dot" aria-hidden="true" />
-      {STAGE_WORDS[stage]}
+      {lab.paused.value ? 'Paused' : STAGE_WORDS[stage]}
       {stage === 'stopped' && detail !== '' && <span class="reason">: {detail}</span>}
     </span>
   );
@@ -77,8 +78,8 @@ const agreedText = ({ protocol, flags }: Agreed): string =>
   `Agreed with the guest: FUSE ${protocol}, ${flags.join(', ')}.`;
 
 export function StatusLine({ lab }: { lab: Lab }) {
-  const { requests, requestsPerSecond, cachedInodes, bytesStored, dirtyBytes } = lab.counters.value;
-  const { cache, writeback, locks, like, tree } = lab.options;
+  const { requests, requestsPerSecond, cachedInodes, bytesStored, dirtyBytes, full } = lab.counters.value;
+  const { cache, writeback, locks, like } = lab.options;
   const policy = [`cache=${cache}`, writeback && 'writeback', locks && 'locks', like && `like ${like}`].filter(Boolean);
   const agreed = lab.agreed.value;
   return (
@@ -98,21 +99,30 @@ export function StatusLine({ lab }: { lab: Lab }) {
       >
         {formatCount(cachedInodes)}
       </Counter>
-      <Counter name="stored" label="stored" title="Bytes of file content in the tree" value={bytesStored}>
-        {formatBytes(bytesStored)}
-      </Counter>
-      <Counter
-        name="unsaved"
-        label="unsaved"
-        title="Bytes changed and not yet in the browser's storage"
-        value={dirtyBytes}
+      <button
+        type="button"
+        class="figures"
+        popovertarget="storage"
+        title="Storage: what is stored, and what room there is"
       >
-        {formatBytes(dirtyBytes)}
-      </Counter>
+        <Counter name="stored" label="stored" title="Bytes of file content in the tree" value={bytesStored}>
+          {formatBytes(bytesStored)}
+        </Counter>
+        <Counter
+          name="unsaved"
+          label="unsaved"
+          title="Bytes changed and not yet in the browser's storage"
+          value={dirtyBytes}
+        >
+          {formatBytes(dirtyBytes)}
+        </Counter>
+        {full && <strong class="full">full</strong>}
+      </button>
+      <StoragePopover lab={lab} />
       <span class="space" />
       <Keep lab={lab} />
       <span class="mount" title={agreed ? `${MOUNT} ${agreedText(agreed)}` : MOUNT}>
-        {policy.join(', ')} · tree {tree}
+        {policy.join(', ')} · tree {lab.treeName.value}
       </span>
     </footer>
   );

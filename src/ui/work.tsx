@@ -45,7 +45,10 @@ function howFar({ done, total }: Progress, unit: Work['unit']): string {
   return `${amount(done, unit)} of ${amount(total, unit)} · ${percent} %`;
 }
 
-export function WorkBar({ work, note }: { work: Work; note?: string }) {
+/** Said while a task has the guest stand still. */
+export const PAUSED = 'the guest stands still meanwhile';
+
+export function WorkBar({ work, note }: { work: Work; note: string | undefined }) {
   const progress = work.progress.value;
   const { done = 0, total } = progress ?? {};
   const percent = total === undefined ? undefined : total === 0 ? 100 : Math.floor((done / total) * 100);
