@@ -90,6 +90,18 @@ export class TreeNames {
     return all.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** As list(), and writes nothing: trees that are not registered yet are told all the same. */
+  async peek(): Promise<NamedDatabase[]> {
+    const databases = await this.allDatabases();
+    const known = databases.includes(REGISTRY) ? await this.read() : new Known([]);
+    const all = [...known.databases].map(([name, database]) => ({ name, database }));
+    for (const database of databases) {
+      const name = database.slice(PREFIX.length);
+      if (this.isOld(database, known) && !known.databases.has(name)) all.push({ name, database });
+    }
+    return all.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
   /** The database of a tree; undefined where there is none of the name, unless `create` says to give it one. */
   async resolve(name: string, { create = false } = {}): Promise<string | undefined> {
     if (create) return this.change((known) => this.take(known, name));

@@ -1,4 +1,5 @@
 // What a check of a stored tree finds: a code, words, and where.
+import { stringToBytes } from '../../base/iov.ts';
 
 /** What can be wrong with a stored tree. */
 export type FindingCode =
@@ -58,8 +59,15 @@ export interface Finding {
   path?: string;
 }
 
-/** One line for people; the path is text already. */
+/** A path for people: as UTF-8 where it is that, and what a terminal would obey escaped. */
+function shown(path: string): string {
+  const text = new TextDecoder().decode(stringToBytes(path));
+  return text.replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** One line for people. */
 export function describeFinding({ code, text, repair, ino, path }: Finding): string {
-  const where = [ino === undefined ? '' : `inode ${ino}`, path ?? ''].filter((part) => part !== '').join(', ');
-  return `${code}: ${where === '' ? '' : `${where}: `}${text} (repair: ${repair})`;
+  const where = [ino === undefined ? '' : `inode ${ino}`, path === undefined ? '' : shown(path)];
+  const place = where.filter((part) => part !== '').join(', ');
+  return `${code}: ${place === '' ? '' : `${place}: `}${text} (repair: ${repair})`;
 }
