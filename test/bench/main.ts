@@ -6,17 +6,18 @@ import { calibrate } from './calibration.ts';
 import { benchDevice } from './device.ts';
 import { benchGuest } from './guest.ts';
 import { judge } from './limits.ts';
-import { deviceTable, guestTable, type Results } from './results.ts';
+import { deviceTable, guestTable, type Results, storeTable } from './results.ts';
+import { benchStore } from './store.ts';
 import { benchTransport } from './transport.ts';
 
-const HELP = `npm run --silent bench -- [--json FILE] [--check] [--rounds N] [--part device|guest|cached|chromium]...
+const HELP = `npm run --silent bench -- [--json FILE] [--check] [--rounds N] [--part device|guest|cached|chromium|store]...
 
 Prints tables of medians. Without --part everything is measured.
   --json FILE  writes the medians to a file too
   --check      compares them with the limits, and ends with 1 where one is missed
   --rounds N   interleaved rounds after the warm-up, 5 or more (default 5)`;
 
-const PARTS = ['device', 'guest', 'cached', 'chromium'];
+const PARTS = ['device', 'guest', 'cached', 'chromium', 'store'];
 
 function options() {
   const { values } = parseArgs({
@@ -58,7 +59,7 @@ const heading = (text: string) => {
   console.log(`\n${text}\n`);
 };
 
-const results: Results = { calibration_ms: calibrate(), guest: [], cached: [], device: [], chromium: [] };
+const results: Results = { calibration_ms: calibrate(), guest: [], cached: [], device: [], chromium: [], store: [] };
 
 if (part.includes('device')) {
   results.device = await benchDevice(progress);
@@ -82,6 +83,11 @@ if (part.includes('chromium')) {
   results.chromium = await benchBrowser(rounds, progress);
   heading(`One guest in Chromium, IndexedDB, strict fsync, policy auto; ${rounds} interleaved rounds`);
   console.log(guestTable(results.chromium));
+}
+if (part.includes('store')) {
+  results.store = await benchStore(rounds, progress);
+  heading(`The store in Chromium, no guest; ${rounds} rounds`);
+  console.log(storeTable(results.store));
 }
 
 if (json) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);

@@ -30,6 +30,34 @@ export interface DeviceRow {
   us: number;
 }
 
+/** What is measured of the store, in Chromium without a guest. */
+export const STORE_FIGURES = [
+  { name: 'fsync', unit: 'ms', title: 'fsync of one small new file' },
+  { name: 'fsync-transactions', unit: '', title: '  transactions that it takes' },
+  { name: 'fsync-relaxed', unit: 'ms', title: '  the same, relaxed' },
+  { name: 'bare', unit: 'ms', title: '  a bare strict transaction of one value' },
+  { name: 'fsync-ratio', unit: '×', title: '  fsync / bare transaction' },
+  { name: 'hit', unit: 'µs', title: 'random read of 4 KiB, in memory' },
+  { name: 'miss', unit: 'µs', title: '  not in memory' },
+  { name: 'miss-ratio', unit: '×', title: '  not in memory / in memory' },
+  { name: 'ahead', unit: 'MiB/s', title: '48 MiB from front to back, cold' },
+  { name: 'asked', unit: 'MiB/s', title: '  without reading ahead' },
+  { name: 'ahead-ratio', unit: '×', title: '  with / without' },
+  { name: 'idle', unit: 'µs', title: 'random read, not in memory, nothing else done' },
+  { name: 'busy', unit: 'µs', title: '  while another file is written flat out' },
+  { name: 'slowest', unit: 'ms', title: '  the slowest of those' },
+  { name: 'busy-ratio', unit: '×', title: '  beside the writer / alone' },
+] as const;
+
+export type StoreFigure = (typeof STORE_FIGURES)[number]['name'];
+
+/** Median of one figure; ratios are medians of the ratios of each round. */
+export interface StoreRow {
+  name: StoreFigure;
+  unit: string;
+  value: number;
+}
+
 export interface Results {
   /** Median of the calibration loop, in ms. */
   calibration_ms: number;
@@ -40,6 +68,8 @@ export interface Results {
   device: DeviceRow[];
   /** In Chromium, with IndexedDB. */
   chromium: GuestRow[];
+  /** In Chromium, without a guest. */
+  store: StoreRow[];
 }
 
 export function guestTable(rows: readonly GuestRow[]): string {
@@ -59,4 +89,12 @@ export function guestTable(rows: readonly GuestRow[]): string {
 
 export function deviceTable(rows: readonly DeviceRow[]): string {
   return table([['one request', 'median of µs'], ...rows.map(({ name, us }) => [name, figure(us)])]);
+}
+
+export function storeTable(rows: readonly StoreRow[]): string {
+  const title = (name: StoreFigure) => STORE_FIGURES.find((row) => row.name === name)?.title ?? name;
+  return table([
+    ['the store', 'median'],
+    ...rows.map(({ name, unit, value }) => [title(name), `${figure(value)} ${unit}`]),
+  ]);
 }

@@ -7,21 +7,12 @@ import { Tree } from '../../src/fs/tree/tree.ts';
 import { median } from '../bench/statistics.ts';
 import { type Put, RawDatabase, randomBytes, resultOf } from './raw-indexeddb.ts';
 import { serve } from './serve.ts';
+import { turn } from './turn.ts';
 
 const MIB = 2 ** 20;
 const CHUNK = 60 * 1024;
 
 const indices = (count: number, first = 0): number[] => Array.from({ length: count }, (_, i) => first + i);
-
-/** A turn of the event loop, as the emulator gives one between slices of the guest. */
-const channel = new MessageChannel();
-let turned = (): void => {};
-channel.port1.onmessage = () => turned();
-const turn = (): Promise<void> =>
-  new Promise((resolve) => {
-    turned = resolve;
-    channel.port2.postMessage(null);
-  });
 
 export interface ChunkSizeFigures {
   /** MiB a second. */

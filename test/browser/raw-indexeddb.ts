@@ -86,4 +86,8 @@ export class RawDatabase {
       transaction.onabort = () => reject(transaction.error);
     });
   }
+
+  close(): void {
+    this.database.close();
+  }
 }
