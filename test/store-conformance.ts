@@ -344,11 +344,11 @@ export const contract: Record<string, (place: Place) => Promise<void>> = {
     await store.close();
   },
 
-  async 'it tells how much it may take'(place) {
+  async 'it tells how much room there is'(place) {
     const store = await opened(place);
     await store.commit(batch(1, { chunks: [chunk(1, 0, CHUNK, 1)] }), 'relaxed');
-    const { capacity } = store.usage();
-    holds(Number.isFinite(capacity) && capacity > CHUNK, `capacity ${capacity}`);
+    const { available } = store.usage();
+    holds(Number.isFinite(available) && available > CHUNK, `available ${available}`);
     await store.close();
   },
 

@@ -1,6 +1,5 @@
 // The tree that is in every fixture: something of each kind that a stored tree can have. It is made through what all
 // versions of Tree have, so that the code of an old release makes the same one.
-import { createHash } from 'node:crypto';
 import { readerOf } from '../../src/base/iov.ts';
 import type { Inode } from '../../src/fs/tree/inode.ts';
 import type { Tree } from '../../src/fs/tree/tree.ts';
@@ -160,6 +159,8 @@ async function attributes(tree: Tree, script: Script, dir: Inode): Promise<void>
   if ('setFlags' in tree) tree.setFlags(script.file(dir, 'flags'), 0x40 | 0x80);
 }
 
+const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+
 /** A name of a tree with everything that is known of what it names. Names and targets have a character a byte. */
 export interface Described {
   path: string;
@@ -199,7 +200,6 @@ async function describeInode(tree: Tree, inode: Inode, path: string, cookie: num
   const { atime, atimensec, mtime, mtimensec, ctime, ctimensec, btime, btimensec } = inode;
   const times = [time(atime, atimensec), time(mtime, mtimensec), time(ctime, ctimensec), time(btime, btimensec)];
   const isFile = (inode.mode & 0o170000) === KINDS.file;
-  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
   return {
     path,
     ino,
@@ -223,15 +223,16 @@ async function describeInode(tree: Tree, inode: Inode, path: string, cookie: num
 }
 
 async function digest(tree: Tree, inode: Inode): Promise<string> {
-  const hash = createHash('sha256');
-  let at = Math.max(0, inode.size - 2 ** 20);
+  const start = Math.max(0, inode.size - 2 ** 20);
+  const content = new Uint8Array(inode.size - start);
+  let at = start;
   while (at < inode.size) {
     const before = at;
     for (const piece of await tree.read(inode, at, 65_536)) {
-      hash.update(piece);
+      content.set(piece, at - start);
       at += piece.length;
     }
     if (at === before) throw new Error(`no bytes at ${at} of ${inode.size}`);
   }
-  return hash.digest('hex');
+  return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', content)));
 }
