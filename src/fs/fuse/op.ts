@@ -37,6 +37,8 @@ export interface Op<Out = unknown> {
   readonly unsent?: string;
   /** Served also where no session is open. */
   readonly anytime?: boolean;
+  /** It adds a name or an xattr, and waits before it is begun while too many are unsaved. */
+  readonly adds?: true;
   /** For an opcode that is refused: the errno and why it is that one. */
   readonly refused?: { readonly errno: ErrnoName; readonly why: string };
   /**

@@ -160,11 +160,28 @@ export class FuseServer implements RequestHandler {
     if (writer.spans.total < (REPLY_SIZES[call.opcode] as number)) {
       throw new ShortMessage(REPLY_SIZES[call.opcode] as number, writer.spans.total);
     }
+    this.perform(call, entry);
+  }
+
+  private perform(call: Call, entry: Op): void {
+    const pressure = entry.adds ? this.tree.pressure() : undefined;
+    if (pressure) {
+      this.postpone(call, entry, pressure);
+      return;
+    }
     if (!this.session.open && !entry.anytime) throw new PosixError('EIO', 'no session');
-    writer.skip(OUT_HEADER);
+    call.writer.skip(OUT_HEADER);
     const out = entry.handle(call);
     if (out instanceof Promise) this.wait(call, entry, out);
     else this.settle(call, entry, out);
+  }
+
+  /** Begins with it when there is less that is unsaved: nothing of the request was read but its header. */
+  private postpone(call: Call, entry: Op, pressure: Promise<void>): void {
+    pressure.then(
+      () => this.resume(call, () => this.perform(call, entry)),
+      (error: unknown) => this.resume(call, () => this.fail(call, error)),
+    );
   }
 
   private wait(call: Call, entry: Op, promise: Promise<unknown>): void {

@@ -14,7 +14,7 @@ import {
 const CAPACITY = 8 * 2 ** 30;
 
 export class MemoryStore implements Store {
-  /** Bytes of records and chunks. */
+  /** Bytes of chunks. */
   private stored = 0;
   private superblock: Superblock | undefined;
   private readonly records = new Map<string, Uint8Array>();
@@ -58,12 +58,8 @@ export class MemoryStore implements Store {
   async commit(batch: Batch): Promise<void> {
     this.checkOpen();
     this.superblock = { ...batch.superblock };
-    for (const key of batch.removals) this.removeRecord(key);
-    for (const [key, record] of batch.puts) {
-      this.removeRecord(key);
-      this.records.set(key, record.slice());
-      this.stored += record.length;
-    }
+    for (const key of batch.removals) this.records.delete(key);
+    for (const [key, record] of batch.puts) this.records.set(key, record.slice());
     for (const { ino, from, to } of batch.drops) this.drop(ino, from, to);
     for (const { ino, index, bytes } of batch.chunks) {
       let of = this.chunks.get(ino);
@@ -74,11 +70,6 @@ export class MemoryStore implements Store {
       this.stored += bytes.length - (of.get(index)?.length ?? 0);
       of.set(index, bytes.slice());
     }
-  }
-
-  private removeRecord(key: string): void {
-    this.stored -= this.records.get(key)?.length ?? 0;
-    this.records.delete(key);
   }
 
   private drop(ino: number, from: number, to: number): void {

@@ -13,6 +13,7 @@ export const create = op({
   name: 'CREATE',
   request: [arg(fuse_create_in), name('name')],
   reply: [arg(fuse_entry_out), arg(fuse_open_out)],
+  adds: true,
   handle(call) {
     const { flags, mode, umask, open_flags } = call.arg(fuse_create_in);
     const type = mode & S_IFMT || S_IFREG;

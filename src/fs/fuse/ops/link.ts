@@ -8,6 +8,7 @@ export const link = op({
   name: 'LINK',
   request: [arg(fuse_link_in), name('newname')],
   reply: [arg(fuse_entry_out)],
+  adds: true,
   handle(call) {
     const { oldnodeid } = call.arg(fuse_link_in);
     const named = call.properName();

@@ -10,6 +10,7 @@ export const mkdir = op({
   name: 'MKDIR',
   request: [arg(fuse_mkdir_in), name('name')],
   reply: [arg(fuse_entry_out)],
+  adds: true,
   handle(call) {
     const { mode, umask } = call.arg(fuse_mkdir_in);
     const named = call.properName();

@@ -11,6 +11,7 @@ export const mknod = op({
   name: 'MKNOD',
   request: [arg(fuse_mknod_in), name('name')],
   reply: [arg(fuse_entry_out)],
+  adds: true,
   handle(call) {
     const { mode, rdev, umask } = call.arg(fuse_mknod_in);
     const type = mode & S_IFMT || S_IFREG;

@@ -11,6 +11,7 @@ export const symlink = op({
   name: 'SYMLINK',
   request: [name('name'), name('target')],
   reply: [arg(fuse_entry_out)],
+  adds: true,
   handle(call) {
     const named = call.properName();
     const target = call.reader.cstring();

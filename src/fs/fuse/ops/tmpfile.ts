@@ -12,6 +12,7 @@ export const tmpfile = op({
   name: 'TMPFILE',
   request: [arg(fuse_create_in), name('name')],
   reply: [arg(fuse_entry_out), arg(fuse_open_out)],
+  adds: true,
   handle(call) {
     const { flags, mode, umask, open_flags } = call.arg(fuse_create_in);
     if ((mode & S_IFMT || S_IFREG) !== S_IFREG) throw new PosixError('EINVAL');

@@ -78,6 +78,7 @@ export const setxattr = op({
   name: 'SETXATTR',
   request: setxattrLayout,
   reply: [],
+  adds: true,
   handle(call) {
     const { size, flags, setxattr_flags } = call.session.setxattrExt ? call.arg(fuse_setxattr_in) : old(call);
     const text = xattrName(call);
