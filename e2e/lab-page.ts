@@ -15,6 +15,8 @@ export type Stage =
   | 'rebooting'
   | 'powered-off'
   | 'stopped'
+  | 'viewing'
+  | 'idle'
   | 'failed';
 
 export class LabPage {

@@ -1,0 +1,148 @@
+// One writer: what a second tab can do with a tree that the first one has, and what becomes of the first one.
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { BrowserContext, Worker } from '@playwright/test';
+import { LabPage } from './lab-page.ts';
+import { expect, test } from './lab-test.ts';
+
+/** A second tab of the browser that the first one is in, told that the tree is open. */
+async function secondTab(context: BrowserContext, site: string): Promise<LabPage> {
+  const tab = await LabPage.on(await context.newPage());
+  await tab.page.goto(site);
+  await tab.waitForFailure('tree-locked');
+  return tab;
+}
+
+test('a second tab looks at the tree while the first one writes it, then takes it over with everything in it', async ({
+  lab,
+  browserContext,
+  site,
+}) => {
+  await lab.open(site);
+  await lab.run('echo synced > a; sync');
+  const other = await secondTab(browserContext, site);
+  await expect(other.failure).toContainText('open in another tab');
+
+  await other.button('Look at it read-only').click();
+  await other.waitForStage('viewing');
+  const notice = other.page.locator('.notice').filter({ hasText: 'Read-only' });
+  await expect(notice).toBeVisible();
+  await other.page.getByRole('tab', { name: 'Files' }).click();
+  const name = (text: string) => other.page.getByRole('treegrid', { name: 'Files' }).getByText(text, { exact: true });
+  await expect(name('a')).toBeVisible();
+  await expect(name('b')).toHaveCount(0);
+  // The first tab writes on, and what it stores is seen.
+  await lab.run('echo seen > b; sync');
+  await expect(name('b')).toBeVisible();
+  await expect(lab.state).toHaveAttribute('data-stage', 'ready');
+
+  // Nothing is synced here: the first tab has to do that when it is asked.
+  const written = lab.run('echo unsynced > c; dd if=/dev/urandom of=d bs=1M count=8 2> /dev/null; md5sum d');
+  const sum = await written;
+  await notice.getByRole('button', { name: 'Take over' }).click();
+  await lab.waitForFailure('taken-over');
+  await expect(lab.failure).toContainText('everything was stored');
+  await other.waitForStage('ready');
+  expect(await other.run('cat a b c; md5sum d')).toBe(`synced\nseen\nunsynced\n${sum}`);
+  await other.run('rm d; echo theirs > e');
+
+  // And back.
+  await lab.button('Take it back').click();
+  await other.waitForFailure('taken-over');
+  await lab.waitForStage('ready');
+  expect(await lab.run('ls; cat e')).toBe('a\nb\nc\ne\ntheirs');
+});
+
+/** Something to wait for over HTTP: how a worker is made to stand still in the middle of what it does. */
+class Gate {
+  private readonly server: Server;
+  private waiting: ServerResponse[] = [];
+  private readonly reached: Promise<unknown>;
+
+  private constructor(server: Server) {
+    this.server = server;
+    this.reached = once(server, 'request');
+    server.on('request', (_, response: ServerResponse) => this.waiting.push(response));
+  }
+
+  static async open(): Promise<Gate> {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new Gate(server);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/`;
+  }
+
+  /** Resolves when somebody stands before it. */
+  async somebody(): Promise<void> {
+    await this.reached;
+  }
+
+  release(): void {
+    for (const response of this.waiting.splice(0))
+      response.writeHead(200, { 'access-control-allow-origin': '*' }).end();
+  }
+
+  async close(): Promise<void> {
+    this.release();
+    this.server.closeAllConnections();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+}
+
+/** Has the lab's worker stand still, its thread and all, where it is about to begin its next commit. */
+async function stopAtCommit(worker: Worker, gate: Gate): Promise<void> {
+  await worker.evaluate((url) => {
+    const { transaction } = IDBDatabase.prototype;
+    IDBDatabase.prototype.transaction = function (names, mode, options) {
+      if (mode === 'readwrite') {
+        IDBDatabase.prototype.transaction = transaction;
+        const request = new XMLHttpRequest();
+        request.open('GET', url, false);
+        request.send();
+      }
+      return transaction.call(this, names, mode, options);
+    };
+  }, gate.url);
+}
+
+test('a tab that stands still loses the tree after 5 s: it wakes in the middle of a commit and stores nothing', async ({
+  lab,
+  browserContext,
+  site,
+}) => {
+  const gate = await Gate.open();
+  try {
+    await lab.open(site);
+    await lab.run('echo before > f; sync');
+    const worker = lab.page.workers().find((one) => one.url().includes('worker'));
+    if (!worker) throw new Error('the page has no worker');
+    await stopAtCommit(worker, gate);
+    // Its answer may stay behind with the worker.
+    const writing = lab.channel.start('echo dirty > f; echo dirty > g').catch(() => undefined);
+    await gate.somebody();
+
+    const other = await secondTab(browserContext, site);
+    await other.button('Take over').click();
+    await other.waitForStage('ready');
+    expect(await other.run('cat f; ls')).toBe('before\nf');
+    await other.run('echo after > f; echo after > h; sync');
+
+    gate.release();
+    await lab.waitForFailure('tree-lost');
+    await expect(lab.failure).toContainText('took it over');
+    await writing;
+    // What the second tab wrote is what is stored: by its own guest, and by one that starts anew.
+    await other.run('echo 3 > /proc/sys/vm/drop_caches');
+    expect(await other.run('cat f h; ls')).toBe('after\nafter\nf\nh');
+    await other.reload();
+    expect(await other.run('cat f h; ls')).toBe('after\nafter\nf\nh');
+  } finally {
+    await gate.close();
+  }
+});
