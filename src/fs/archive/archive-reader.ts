@@ -116,11 +116,13 @@ export class ArchiveReader {
   }
 
   private async block(): Promise<Uint8Array | undefined> {
-    if (await this.source.atEnd()) {
-      if (this.headers === 0 && this.source.offset === 0) throw new ArchiveError('no-archive', 'The file is empty.');
-      return undefined;
+    const block = new Uint8Array(BLOCK);
+    const length = await this.source.fill(block);
+    if (length < BLOCK && this.headers === 0) {
+      throw new ArchiveError('no-archive', length === 0 ? 'The file is empty.' : 'This is no tar archive.');
     }
-    const block = await this.source.take(BLOCK);
+    if (length === 0) return undefined;
+    if (length < BLOCK) throw this.source.cut();
     if (!isZero(block)) return block;
     this.ended = true;
     return undefined;

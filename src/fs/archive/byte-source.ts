@@ -25,12 +25,6 @@ export class ByteSource {
     }
   }
 
-  /** Whether nothing is left. */
-  async atEnd(): Promise<boolean> {
-    if (this.piece.length === 0) await this.next();
-    return this.piece.length === 0;
-  }
-
   /** Up to `count` bytes as they come, valid until the next call; none at the end. */
   async some(count: number): Promise<Uint8Array> {
     if (this.piece.length === 0) await this.next();

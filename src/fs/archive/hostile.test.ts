@@ -342,6 +342,7 @@ describe('an archive that makes no sense as a whole', () => {
   const good = archive(file('a'), file('b', { records: [['path', 'c']] }));
   const cases: [what: string, bytes: Uint8Array, code: string][] = [
     ['empty', new Uint8Array(0), 'no-archive'],
+    ['a few bytes', stringToBytes('nothing'), 'no-archive'],
     ['something else', stringToBytes('#!/bin/sh\n'.repeat(100)), 'no-archive'],
     ['a checksum that is wrong', concat([good.subarray(0, 1024), Uint8Array.of(1), good.subarray(1025)]), 'damaged'],
     ['cut in content', good.subarray(0, 515), 'cut'],
@@ -433,8 +434,8 @@ describe('more than there is room for', () => {
   });
 });
 
-it('takes a hundred thousand tiny entries, and holds none of them back', async () => {
-  const COUNT = 100_000;
+it('takes fifty thousand tiny entries', async () => {
+  const COUNT = 50_000;
   let at = 0;
   const stream = new ReadableStream<Uint8Array>({
     pull(controller) {
