@@ -4,7 +4,7 @@ import { REFERENCE_MS } from './calibration.ts';
 import { judge, LIMITS } from './limits.ts';
 import { type Results, WORKLOADS } from './results.ts';
 
-const results = (ours: number, lookup: number, calibration = REFERENCE_MS): Results => ({
+const results = (ours: number, lookup: number, calibration = REFERENCE_MS, transactions = 1): Results => ({
   calibration_ms: calibration,
   guest: WORKLOADS.map(({ name }) => ({ name, ours_ms: ours, v86_9p_ms: 300, tmpfs_ms: 10 })),
   device: [
@@ -13,7 +13,12 @@ const results = (ours: number, lookup: number, calibration = REFERENCE_MS): Resu
   ],
   cached: [],
   chromium: [],
-  store: [],
+  store: [
+    { name: 'fsync-transactions', unit: '', value: transactions },
+    { name: 'fsync-ratio', unit: '×', value: 2 },
+    { name: 'ahead-ratio', unit: '×', value: 2 },
+    { name: 'busy-ratio', unit: '×', value: 20 },
+  ],
 });
 
 test('a run within all limits misses none', () => {
@@ -30,6 +35,11 @@ test('times are scaled by the calibration loop, both ways', () => {
   expect(judge(results(100, 20)).missed).toBe(1);
   expect(judge(results(100, 20, REFERENCE_MS * 2)).missed).toBe(0);
   expect(judge(results(100, 14, REFERENCE_MS / 2)).missed).toBe(1);
+});
+
+test('ratios and counts are as they are, however fast the machine is', () => {
+  expect(judge(results(100, 14, REFERENCE_MS / 2, 1)).missed).toBe(1);
+  expect(judge(results(100, 14, REFERENCE_MS * 2, 2)).missed).toBe(1);
 });
 
 test('what was not measured is missed', () => {

@@ -1,11 +1,11 @@
 // The limits that the project has set itself, against what a run of the bench found.
 import { REFERENCE_MS } from './calibration.ts';
-import type { Results, Workload } from './results.ts';
+import type { Results, StoreFigure, Workload } from './results.ts';
 import { figure, table } from './statistics.ts';
 
 interface Limit {
   what: string;
-  unit: '×' | 'µs';
+  unit: '×' | 'µs' | 'transactions';
   /** The figure of a run; undefined where that part did not run. */
   of(results: Results): number | undefined;
   /** Ratios are as they are; times are those of the reference machine. */
@@ -35,6 +35,11 @@ function request(name: string, below: number): Limit {
   };
 }
 
+/** A ratio or a count of the part `store`. */
+function store(name: StoreFigure, limit: Omit<Limit, 'of'>): Limit {
+  return { ...limit, of: (results) => results.store.find((row) => row.name === name)?.value };
+}
+
 export const LIMITS: readonly Limit[] = [
   against9p('write-stream', 3),
   against9p('read-cold', 3),
@@ -43,6 +48,10 @@ export const LIMITS: readonly Limit[] = [
   against9p('miss', 1.5),
   request('LOOKUP', 15),
   request('READ 1 MiB', 600),
+  store('fsync-transactions', { what: 'fsync of a small file', unit: 'transactions', below: 1.01 }),
+  store('fsync-ratio', { what: 'fsync against a bare strict transaction', unit: '×', below: 5 }),
+  store('ahead-ratio', { what: 'cold reading against the same without reading ahead', unit: '×', atLeast: 1.2 }),
+  store('busy-ratio', { what: 'a read beside a writer against one alone', unit: '×', below: 60 }),
 ];
 
 export interface Verdict {
@@ -57,7 +66,7 @@ export function judge(results: Results, limits: readonly Limit[] = LIMITS): Verd
   let missed = 0;
   const rows = limits.map((limit) => {
     const value = limit.of(results);
-    const bound = limit.atLeast ?? (limit.below as number) * scale;
+    const bound = limit.atLeast ?? (limit.below as number) * (limit.unit === 'µs' ? scale : 1);
     const kept = value !== undefined && (limit.atLeast === undefined ? value < bound : value >= bound);
     if (!kept) missed++;
     return [
