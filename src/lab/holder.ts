@@ -17,6 +17,8 @@ export interface HolderOptions {
   /** A channel to the other tabs, by its name. */
   channel(name: string): Channel;
   tree: TreeOptions;
+  /** Gives the opening up; its reason is what Holder.open() rejects with. */
+  signal: AbortSignal;
   /** The tree is not ours any more, or not for long: nothing may change it from here on. */
   onGone(failure: { code: FailureCode; message: string }): void;
   /** Another tab wanted the tree and did not get it; the guest goes on. */
@@ -92,6 +94,7 @@ export class Holder {
         anyway: how === 'take-over-anyway',
         channel: options.channel(database),
         locks,
+        signal: options.signal,
         onStolen,
         announce: () => announceHeir(database, store.token, factory),
         withdraw: () => withdrawHeir(database, store.token, factory),
@@ -100,12 +103,15 @@ export class Holder {
     }
     this.open = await Tree.open(store, options.tree);
     if (this.lost) throw this.lost;
+    options.signal.throwIfAborted();
     this.keeper = new Keeper(options.channel(database), (anyway) => this.handOver(anyway), options.onError);
   }
 
   /** Undefined once another tab can have the tree; else why it cannot. */
-  private handOver(anyway: () => boolean): Promise<string | undefined> {
-    const { trees, onWanted, onKept, onGone } = this.options;
+  private async handOver(anyway: () => boolean): Promise<string | undefined> {
+    const { trees, factory, onWanted, onKept, onGone } = this.options;
+    // Whoever asked may have given it up, or have waited long enough, before this tab came to hear of it.
+    if ((await heirOf(this.database, factory)) === undefined) return 'Nobody asks for the tree any more';
     onWanted();
     return trees.exclusively(async () => {
       if (this.over) return undefined;

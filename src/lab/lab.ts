@@ -282,6 +282,7 @@ export class Lab {
     if (this.ended) return;
     this.unplug('the lab was closed');
     this.ended = true;
+    this.pauses = 0;
     this.change('stopped');
   }
 

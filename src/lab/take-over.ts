@@ -42,6 +42,8 @@ export interface Claim {
   anyway: boolean;
   channel: Channel;
   locks: LockManager | undefined;
+  /** Gives it up; its reason is what takeOver() rejects with. */
+  signal: AbortSignal;
   /** As LockOptions. */
   onStolen: () => void;
   /** In the store. */
@@ -73,7 +75,8 @@ const overtaken = (): StoreError =>
 
 /** Undefined where nobody answers. */
 async function handedOver(claim: Claim): Promise<TreeLock | undefined> {
-  const { database, token, anyway, channel, locks, onStolen } = claim;
+  const { database, token, anyway, channel, locks, signal, onStolen } = claim;
+  signal.throwIfAborted();
   const enough = new AbortController();
   const options: LockOptions = { how: 'wait', signal: enough.signal, locks, onStolen };
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -103,6 +106,7 @@ async function handedOver(claim: Claim): Promise<TreeLock | undefined> {
             return;
         }
       };
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
       listen();
       if (locks) {
         waiting = lockTree(database, options).then(
@@ -130,8 +134,9 @@ async function handedOver(claim: Claim): Promise<TreeLock | undefined> {
   return waiting;
 }
 
-async function stolen({ database, token, locks, onStolen, heir }: Claim): Promise<TreeLock> {
+async function stolen({ database, token, locks, signal, onStolen, heir }: Claim): Promise<TreeLock> {
   if ((await heir()) !== token) throw overtaken();
+  signal.throwIfAborted();
   return lockTree(database, { how: 'steal', locks, onStolen });
 }
 

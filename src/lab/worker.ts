@@ -32,6 +32,9 @@ const trees = new Trees({ names, locks, factory });
 let running: Running | undefined;
 /** What has the tree open, from when it is: `close` closes it. */
 let opened: { close(): Promise<void> } | undefined;
+/** Aborted by `close`. */
+const ending = new AbortController();
+let starting: Promise<void> | undefined;
 /** Orders that came before there was a lab to take them. */
 let early: Order[] = [];
 
@@ -83,6 +86,7 @@ async function startGuest({ assets, cmdline, options }: Start, how: 'now' | 'tak
       limit: options.limit === undefined ? undefined : options.limit * 2 ** 20,
       onCommitFailure: (error) => news.tell(error),
     },
+    signal: ending.signal,
     onGone(failure) {
       // Nothing can be kept any more: a guest that went on would lose what it is told was written.
       running?.lab.close();
@@ -140,7 +144,9 @@ async function view({ options }: Start): Promise<void> {
 
 async function close(): Promise<void> {
   try {
+    ending.abort(new Error('the worker is closed'));
     running?.lab.close();
+    await starting;
     await opened?.close();
   } finally {
     post({ type: 'closed' });
@@ -157,8 +163,11 @@ async function compile(bytes: ArrayBuffer): Promise<WebAssembly.Module> {
 }
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>): void => {
-  if (data.type === 'start') start(data).catch(fail);
-  else if (data.type === 'close') close().catch(fail);
+  if (data.type === 'start') {
+    starting = start(data).catch((error: unknown) => {
+      if (!ending.signal.aborted) fail(error);
+    });
+  } else if (data.type === 'close') close().catch(fail);
   else if (data.type === 'task') void tasks.run(data.id, data.task);
   else if (data.type === 'cancel') tasks.cancel(data.id);
   else if (running === undefined) early.push(data);

@@ -1,5 +1,5 @@
 // The page: head, two panes with a splitter between them, status line. In a narrow window the panes take turns.
-import { type Signal, useSignal } from '@preact/signals';
+import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import { Questions } from './ask.tsx';
 import { GuestControls } from './controls.tsx';
@@ -50,6 +50,12 @@ export function App({ lab, problems }: { lab: Lab; problems: readonly string[] }
   const front = useSignal<Front>('terminal');
   const side = useSignal<Side>('log');
   const told = useSignal(problems);
+  // Without a guest there is neither terminal nor log.
+  useSignalEffect(() => {
+    if (lab.stage.value !== 'viewing') return;
+    front.value = 'side';
+    side.value = 'files';
+  });
   const files = useMemo(() => new FilesModel(lab), [lab]);
   const actions = useMemo(() => new FileActions(lab, files), [lab, files]);
   return (

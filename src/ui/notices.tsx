@@ -21,8 +21,13 @@ export function FailureCard({ lab, failure }: { lab: Lab; failure: Failure }) {
               {retry}
             </button>
           )}
-          {ways.map(({ label, how }) => (
-            <button key={label} type="button" onClick={() => void lab.start(how)}>
+          {ways.map(({ label, how }, index) => (
+            <button
+              key={label}
+              type="button"
+              class={retry === undefined && index === 0 ? 'primary' : ''}
+              onClick={() => void lab.start(how)}
+            >
               {label}
             </button>
           ))}
@@ -46,6 +51,35 @@ export function FailureCard({ lab, failure }: { lab: Lab; failure: Failure }) {
             {failure.code}: {failure.detail}
           </code>
         </details>
+      </section>
+    </div>
+  );
+}
+
+/** In place of the terminal where there is no guest to have one. */
+export function NoGuest({ lab }: { lab: Lab }) {
+  const isViewing = lab.stage.value === 'viewing';
+  if (!isViewing && lab.stage.value !== 'idle') return null;
+  return (
+    <div class="cover">
+      <section class="card" aria-label="No guest">
+        <h2>No guest runs here</h2>
+        {isViewing ? (
+          <p>“Files” shows the tree as it is stored, while another tab may write it. Nothing can be changed here.</p>
+        ) : (
+          <p>It was ended for work on its tree.</p>
+        )}
+        <div class="actions">
+          {isViewing ? (
+            <button type="button" class="primary" onClick={() => void lab.start('take-over')}>
+              Take over, and boot
+            </button>
+          ) : (
+            <button type="button" class="primary" onClick={() => void lab.start()}>
+              Boot
+            </button>
+          )}
+        </div>
       </section>
     </div>
   );

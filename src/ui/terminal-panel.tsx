@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { Icon } from './icons.tsx';
 import type { Lab } from './lab-client.ts';
 import { isLoading, Loading } from './loading.tsx';
-import { FailureCard, StageStrip } from './notices.tsx';
+import { FailureCard, NoGuest, StageStrip } from './notices.tsx';
 import { clipboardText, Screen } from './terminal.ts';
 import { isDark } from './theme.ts';
 
@@ -160,7 +160,10 @@ export function TerminalPanel({ lab }: { lab: Lab }) {
           <div class="xterm-host" inert={isLoading(lab)} ref={terminalElement} />
           <StageStrip lab={lab} />
           {failure === undefined ? (
-            <Loading lab={lab} />
+            <>
+              <Loading lab={lab} />
+              <NoGuest lab={lab} />
+            </>
           ) : (
             <FailureCard key={failure.code} lab={lab} failure={failure} />
           )}
