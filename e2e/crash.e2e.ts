@@ -60,6 +60,15 @@ for (let i = 0; i < RUNS; i++) {
   }
 }
 
+test('what a killed browser leaves half written in its log harms nothing that is written behind it', async () => {
+  const trial = new TreeTrial();
+  try {
+    for (let life = 0; life < 3; life++) await trial.kill(SEED * 10_000 + RUNS + life, { tear: true });
+  } finally {
+    await trial.close();
+  }
+});
+
 test('at least a third of the kills were between the start of a transaction and its completion', () => {
   const inside = kills.filter((kill) => kill.inside).length;
   const sum = (of: (kill: Killed) => number): number => kills.reduce((all, kill) => all + of(kill), 0);

@@ -8,6 +8,7 @@ import { Harness } from '../browser/harness.ts';
 import { Random } from '../fuzz/random.ts';
 import { type Acknowledged, timeOf } from './executor.ts';
 import { keptOpen, type Moment, momentOf, Trigger } from './moment.ts';
+import { tearLogs } from './torn-log.ts';
 import type { CommitEvent } from './transactions.ts';
 import type { Found, Work } from './tree.worker.ts';
 import { Broken, type Clock, Witness } from './witness.ts';
@@ -74,8 +75,11 @@ export abstract class Trial {
     trigger.acknowledged();
   }
 
-  /** One life and what is left of it. Throws Broken where that is not as it should be. */
-  async kill(seed: number): Promise<Killed> {
+  /**
+   * One life and what is left of it. Throws Broken where that is not as it should be. `tear`: what was to be written next
+   * is there in part.
+   */
+  async kill(seed: number, { tear = false } = {}): Promise<Killed> {
     const random = new Random(seed);
     const moment = momentOf(random, this.longest);
     const trigger = new Trigger(moment);
@@ -95,6 +99,7 @@ export abstract class Trial {
       await this.end();
     }
     if (this.wrong) throw this.wrong;
+    if (tear && tearLogs(this.profile) === 0) throw new Error('there was no log to tear');
     const clock = this.clock(from);
     const harness = await this.harness();
     const found = await harness.call<Found>('look', { database: this.database });

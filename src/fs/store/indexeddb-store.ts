@@ -26,6 +26,7 @@ import {
   within,
 } from './indexeddb-format.ts';
 import { storedChunks, storedRecords } from './indexeddb-inspect.ts';
+import { beginNewLog } from './indexeddb-log.ts';
 import { OriginReserve, type Reserve } from './origin-reserve.ts';
 
 /** What usage() tells where the browser does not say what it would give, bytes. */
@@ -183,6 +184,7 @@ export class IndexedDbStore implements Store {
   }
 
   private async connect(): Promise<IDBDatabase> {
+    if (this.factory && !this.readOnly) await beginNewLog(this.factory);
     const database = await openTreeDatabase(this.factory, this.name, this.readOnly ? 'read' : 'write');
     database.onversionchange = () => {
       this.lose('The tree was taken over or removed by another tab.');
