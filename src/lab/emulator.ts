@@ -220,6 +220,8 @@ export class Emulator {
 
   private schedule(ms: number, tick: number): void {
     clearTimeout(this.timer);
+    // Input for a guest that stands still wakes it: what was held is not its next slice any more.
+    this.held = undefined;
     if (ms < 1) this.soon(() => this.slice(tick));
     else this.timer = setTimeout(() => this.slice(tick), ms);
   }
