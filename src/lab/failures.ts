@@ -16,6 +16,7 @@ export class LabFailure extends Error {
 const STORE_CODES: Readonly<Record<StoreErrorCode, FailureCode>> = {
   unavailable: 'no-indexeddb',
   newer: 'tree-newer',
+  old: 'tree-old',
   damaged: 'tree-damaged',
   quota: 'quota',
   locked: 'tree-locked',

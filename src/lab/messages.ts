@@ -218,6 +218,8 @@ export type FailureCode =
   | 'tree-name'
   /** The tree was written by a newer version. */
   | 'tree-newer'
+  /** The tree is in an older format that could not be changed; it is as it was. */
+  | 'tree-old'
   /** The stored tree does not make sense. */
   | 'tree-damaged'
   /** The disk, or what the browser gives this site, is full. */

@@ -34,7 +34,7 @@ export interface TreeHost {
   /**
    * Gives the body a tree that nothing else changes meanwhile: the one that is open, its guest paused and everything
    * synced (as far as the store has room); any other is locked, opened, and closed afterwards. The body may change it,
-   * unless it is a read-only view.
+   * unless it is a read-only view, which it is too where the tree is in an older format that cannot be changed.
    */
   still<T>(name: string, body: (tree: Tree) => Promise<T>): Promise<T>;
 

@@ -4,6 +4,7 @@ import { copyDatabase } from '../fs/store/indexeddb-copy.ts';
 import type { TreeNames } from '../fs/store/indexeddb-names.ts';
 import { IndexedDbStore, type IndexedDbStoreOptions } from '../fs/store/indexeddb-store.ts';
 import { type LockOptions, lockedTrees, lockTree, type TreeLock } from '../fs/store/tree-lock.ts';
+import { ReadOnlyTree } from '../fs/tree/read-only-tree.ts';
 import { StoreError } from '../fs/tree/store.ts';
 import { Tree } from '../fs/tree/tree.ts';
 import { settled } from './failures.ts';
@@ -75,7 +76,7 @@ export class Trees implements TreeHost {
         });
       }
       return this.locked(name, database, async () => {
-        const tree = await this.openTree(database);
+        const tree = await this.openAnyTree(database);
         return closing(tree, () => body(tree));
       });
     });
@@ -292,6 +293,17 @@ export class Trees implements TreeHost {
   private openTree(database: string, chunkSize?: number): Promise<Tree> {
     const store = new IndexedDbStore(database, { factory: this.factory });
     return Tree.open(store, { cacheLimit: PASSING_CACHE, ...(chunkSize === undefined ? {} : { chunkSize }) });
+  }
+
+  /** As openTree; a tree whose format cannot be brought to this one, for lack of room say, is opened to be read. */
+  private async openAnyTree(database: string): Promise<Tree> {
+    try {
+      return await this.openTree(database);
+    } catch (error) {
+      if (!(error instanceof StoreError && error.code === 'old')) throw error;
+      const store = new IndexedDbStore(database, { factory: this.factory, readOnly: true });
+      return ReadOnlyTree.open(store, { cacheLimit: PASSING_CACHE });
+    }
   }
 
   private async store<T>(

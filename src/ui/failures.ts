@@ -103,6 +103,14 @@ const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
     advice: 'Reload the page to get the newer version, or choose another tree in the settings.',
     retry: 'Try again',
   }),
+  'tree-old': ({ detail }) => ({
+    title: 'This tree is stored as an older version of the lab did',
+    what: `${detail}. Nothing was changed.`,
+    advice:
+      'Free space on the disk and try again: the change needs as much as the tree has. Or look at the tree, and export it.',
+    retry: 'Try again',
+    ways: [LOOK],
+  }),
   'tree-damaged': () => ({
     title: 'The stored tree is damaged',
     what: 'What the browser has stored for this tree does not fit together. Nothing was changed.',

@@ -85,8 +85,8 @@ export function abort(transaction: IDBTransaction): void {
  * Opens the database of a tree. 'write': makes it where it is missing, and brings one of an older format to this
  * one. 'read': opens it as it is, in whatever format up to this one.
  *
- * Rejects with StoreError: 'unavailable' (refused), 'name' (to be read, and not there), 'newer', 'quota' (no room to change the
- * format: it is as it was), 'locked' (a tab that does not answer holds it in an older format), 'damaged'.
+ * Rejects with StoreError: 'unavailable' (refused), 'name' (to be read, and not there), 'newer', 'old' (its format could not
+ * be changed: it is as it was), 'quota', 'locked' (a tab that does not answer holds it in an older format), 'damaged'.
  */
 export async function openTreeDatabase(
   factory: IDBFactory | undefined,
@@ -191,8 +191,9 @@ class Upgrade {
       return new StoreError('newer', 'The stored tree was written by a newer version of the lab.', { cause });
     }
     if (from !== undefined && from > 0) {
-      const what = `The tree is stored in format ${from}, and could not be brought to format ${SCHEMA}. It is unchanged and can be exported`;
-      return storeError(reason, what);
+      const why = `${name === 'QuotaExceededError' ? 'There is no room for that' : 'That failed'}: ${String(reason)}`;
+      const message = `The tree is stored in format ${from}, and could not be brought to format ${SCHEMA}. ${why}`;
+      return new StoreError('old', message, { cause });
     }
     if (name === 'QuotaExceededError') return storeError(reason, 'There is no room for the tree');
     return new StoreError('unavailable', `This browser refuses IndexedDB here: ${String(reason)}`, { cause });

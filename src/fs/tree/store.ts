@@ -113,6 +113,8 @@ export type StoreErrorCode =
   | 'unavailable'
   /** The tree was written by a newer version. */
   | 'newer'
+  /** The tree is in an older format and could not be brought to this one: it is as it was, and can be read. */
+  | 'old'
   /** What is stored makes no sense. */
   | 'damaged'
   /** No room. */
