@@ -14,6 +14,14 @@ async function secondTab(context: BrowserContext, site: string): Promise<LabPage
   return tab;
 }
 
+/** The thread of the guest and its tree. */
+async function labWorker({ page }: LabPage): Promise<Worker> {
+  for (const worker of page.workers()) {
+    if (await worker.evaluate(() => self.name === 'lab')) return worker;
+  }
+  throw new Error('the page has no worker');
+}
+
 test('a second tab looks at the tree while the first one writes it, then takes it over with everything in it', async ({
   lab,
   browserContext,
@@ -28,7 +36,6 @@ test('a second tab looks at the tree while the first one writes it, then takes i
   await other.waitForStage('viewing');
   const notice = other.page.locator('.notice').filter({ hasText: 'Read-only' });
   await expect(notice).toBeVisible();
-  await other.page.getByRole('tab', { name: 'Files' }).click();
   const name = (text: string) => other.page.getByRole('treegrid', { name: 'Files' }).getByText(text, { exact: true });
   await expect(name('a')).toBeVisible();
   await expect(name('b')).toHaveCount(0);
@@ -52,6 +59,38 @@ test('a second tab looks at the tree while the first one writes it, then takes i
   await other.waitForFailure('taken-over');
   await lab.waitForStage('ready');
   expect(await lab.run('ls; cat e')).toBe('a\nb\nc\ne\ntheirs');
+});
+
+test('a first tab that cannot store everything keeps the tree, and both are told', async ({
+  lab,
+  browserContext,
+  site,
+}) => {
+  await lab.open(site);
+  await lab.run('echo kept > a; sync');
+  // As if the disk were full from here on; freed again by giving the method back.
+  const worker = await labWorker(lab);
+  await worker.evaluate(() => {
+    const { put } = IDBObjectStore.prototype;
+    Object.assign(globalThis, { freeTheDisk: () => Object.assign(IDBObjectStore.prototype, { put }) });
+    IDBObjectStore.prototype.put = () => {
+      throw new DOMException('no room', 'QuotaExceededError');
+    };
+  });
+  await lab.run('echo unsaved > b');
+  const other = await secondTab(browserContext, site);
+  await other.button('Take over').click();
+  await other.waitForFailure('not-handed-over');
+  await expect(other.failure).toContainText(/\d+ bytes that were written could not be stored/);
+  await expect(lab.page.locator('.notice').filter({ hasText: 'asked for this tree' })).toBeVisible();
+  // Its guest goes on.
+  expect(await lab.run('cat a b')).toBe('kept\nunsaved');
+
+  await worker.evaluate(() => (globalThis as unknown as { freeTheDisk: () => void }).freeTheDisk());
+  await other.button('Ask again').click();
+  await lab.waitForFailure('taken-over');
+  await other.waitForStage('ready');
+  expect(await other.run('cat a b')).toBe('kept\nunsaved');
 });
 
 /** Something to wait for over HTTP: how a worker is made to stand still in the middle of what it does. */
@@ -120,9 +159,7 @@ test('a tab that stands still loses the tree after 5 s: it wakes in the middle o
   try {
     await lab.open(site);
     await lab.run('echo before > f; sync');
-    const worker = lab.page.workers().find((one) => one.url().includes('worker'));
-    if (!worker) throw new Error('the page has no worker');
-    await stopAtCommit(worker, gate);
+    await stopAtCommit(await labWorker(lab), gate);
     // Its answer may stay behind with the worker.
     const writing = lab.channel.start('echo dirty > f; echo dirty > g').catch(() => undefined);
     await gate.somebody();
