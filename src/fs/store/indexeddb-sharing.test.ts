@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { readDatabase } from '../../../test/stored-trees/database-json.ts';
 import { type Batch, SCHEMA, type StoredChunk, StoreError } from '../tree/store.ts';
-import { announceHeir, IndexedDbStore, withdrawHeir } from './indexeddb-store.ts';
+import { announceHeir, withdrawHeir } from './indexeddb-heir.ts';
+import { IndexedDbStore } from './indexeddb-store.ts';
 
 vi.stubGlobal('IDBKeyRange', IDBKeyRange);
 afterEach(() => {
