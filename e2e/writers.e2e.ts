@@ -27,6 +27,8 @@ test('a second tab looks at the tree while the first one writes it, then takes i
   browserContext,
   site,
 }) => {
+  // Three guests boot, one after the other.
+  test.slow();
   await lab.open(site);
   await lab.run('echo synced > a; sync');
   const other = await secondTab(browserContext, site);
