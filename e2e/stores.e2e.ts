@@ -60,6 +60,56 @@ test('what old releases stored is found, and brought to this format whole or not
   }
 });
 
+test('without room the tree of an old release stays as it is, and is brought to this format when there is some', async ({
+  browserContext,
+}) => {
+  const harness = await Harness.open(browserContext, ENTRY);
+  const { database, expected } = readFixture('0.1.0');
+  const name = 'full';
+  const session = await browserContext.newCDPSession(harness.page);
+  const { origin } = new URL(harness.page.url());
+  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 24 * 2 ** 20 });
+  await harness.call('put', { name, database });
+  expect(await harness.call<number>('fill', { name: 'filler' })).toBeGreaterThan(0);
+  const open = (): Promise<{ code?: string }> => harness.call('fail', { name, at: -1, fault: 'throw' });
+  expect((await open()).code).toBe('old');
+  expect(await harness.call<Described[]>('look', { name })).toEqual(expected);
+  expect(await harness.call<DatabaseJson>('read', { name })).toEqual(database);
+  await session.send('Storage.overrideQuotaForOrigin', { origin });
+  // Chromium asks for the quota now and then only.
+  await expect.poll(async () => (await open()).code).toBeUndefined();
+  expect(await harness.call<Described[]>('look', { name })).toEqual(expected);
+});
+
+test('names are the same in every tab, whatever tabs do at once', async ({ browserContext }) => {
+  const [one, two] = [await Harness.open(browserContext, ENTRY), await Harness.open(browserContext, ENTRY)];
+  const tabs = [one, two, one, two];
+  const { database } = readFixture('0.1.0');
+  await one.call('put', { name: 'virtio-fs-lab:old', database });
+  await one.call('put', { name: 'virtio-fs-lab-else', database });
+
+  const created = await Promise.all(tabs.map((tab) => tab.call<string>('create', { name: 'new' })));
+  expect(new Set(created)).toEqual(new Set(['virtio-fs-lab:new']));
+  const listed = await Promise.all(tabs.map((tab) => tab.call<{ name: string }[]>('list')));
+  for (const list of listed) expect(list.map(({ name }) => name)).toEqual(['new', 'old']);
+
+  const targets = ['a', 'b', 'c', 'd'];
+  const renamed = await Promise.all(targets.map((to, i) => (tabs[i] as Harness).call('rename', { from: 'old', to })));
+  expect(renamed.filter((code) => code === 'name')).toHaveLength(3);
+  const trees = await two.call<{ name: string; database: string }[]>('list');
+  const [{ name = '', database: kept } = {}, ...others] = trees.filter((each) => each.name !== 'new');
+  expect([targets.includes(name), kept, others]).toEqual([true, 'virtio-fs-lab:old', []]);
+
+  // Who looks at a tree lets go of it when it is deleted.
+  await one.call('view', { name: 'virtio-fs-lab:old' });
+  expect(await one.call('views')).toEqual([undefined]);
+  const { left, databases } = await two.call<{ left: string[]; databases: string[] }>('drop', { name });
+  expect(left).toEqual([]);
+  expect(databases).not.toContain('virtio-fs-lab:old');
+  expect(databases).toContain('virtio-fs-lab-else');
+  expect(await one.call('views')).toEqual(['lost']);
+});
+
 test("the tree that release 0.1.0 left in the browser is the guest's", async ({ lab, browserContext, site }) => {
   const { database, expected } = readFixture('0.1.0');
   // A page of the lab's origin, with nothing of the lab in it.
