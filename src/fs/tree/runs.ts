@@ -1,12 +1,15 @@
 // A set of chunk indices as runs [start, end): a file without holes is one run, however long it is.
+/** The runs of every file of one chunk: shared by all of them, and never changed. */
+const FIRST_CHUNK: number[] = [0, 1];
+
 export class Runs {
   /** start, end, start, end … ascending, no two of them touching. */
-  private readonly bounds: number[];
+  private bounds: number[];
   /** How many indices are in the set. */
   count = 0;
 
   constructor(bounds: number[] = []) {
-    this.bounds = bounds;
+    this.bounds = bounds.length === 2 && bounds[0] === 0 && bounds[1] === 1 ? FIRST_CHUNK : bounds;
     for (let i = 0; i < bounds.length; i += 2) this.count += (bounds[i + 1] as number) - (bounds[i] as number);
   }
 
@@ -17,6 +20,12 @@ export class Runs {
 
   /** start, end, start, end … */
   flat(): readonly number[] {
+    return this.bounds;
+  }
+
+  /** The bounds, to be changed. */
+  private own(): number[] {
+    if (this.bounds === FIRST_CHUNK) this.bounds = [...FIRST_CHUNK];
     return this.bounds;
   }
 
@@ -39,14 +48,15 @@ export class Runs {
 
   /** Adds an index and says whether it was new. */
   add(index: number): boolean {
-    const { bounds } = this;
     const at = this.position(index);
     if (at & 1) return false;
+    const bounds = this.own();
     const joinsLeft = at > 0 && bounds[at - 1] === index;
     const joinsRight = at < bounds.length && bounds[at] === index + 1;
     if (joinsLeft && joinsRight) bounds.splice(at - 1, 2);
     else if (joinsLeft) bounds[at - 1] = index + 1;
     else if (joinsRight) bounds[at] = index;
+    else if (index === 0 && bounds.length === 0) this.bounds = FIRST_CHUNK;
     else bounds.splice(at, 0, index, index + 1);
     this.count++;
     return true;
@@ -55,7 +65,7 @@ export class Runs {
   /** Takes out start to end - 1 and returns how many were in. */
   remove(start: number, end: number): number {
     if (end <= start) return 0;
-    const { bounds } = this;
+    const bounds = this.own();
     const first = this.position(start - 1);
     const last = this.position(end);
     const before = this.count;
