@@ -208,6 +208,7 @@ test('a tree of 200 MB is exported, imported, and exported again as the same byt
 });
 
 test('what is given up leaves nothing: no file, no tree, no database; gzip is taken too', async ({ lab, site }) => {
+  test.setTimeout(400_000);
   const { page } = lab;
   await page.addInitScript(`globalThis.__name = (f) => f; (${tapTasks.toString()})()`);
   await lab.open(`${site}?tree=given-up`);
