@@ -15,6 +15,8 @@ export class QuotaStore implements Store {
   late = false;
   /** Bytes that were held back, given up once. */
   reserve = 0;
+  /** How long a commit takes, ms; 0: no turn of the event loop. */
+  delay = 0;
   /** Told of each commit when it begins, and whether it will be stored. */
   onCommit: (batch: Batch, stored: boolean) => void = () => {};
   attempts = 0;
@@ -69,12 +71,12 @@ export class QuotaStore implements Store {
     const needed = this.late ? this.used + added : [...after.values()].reduce((sum, size) => sum + size, 0);
     const stored = needed + this.reserve <= this.limit;
     this.onCommit(batch, stored);
-    if (!stored) {
-      await Promise.resolve();
-      throw new StoreError('quota', `${needed} of ${this.limit} bytes, says the test`);
+    if (stored) {
+      this.sizes = after;
+      await this.inner.commit(batch, durability);
     }
-    this.sizes = after;
-    await this.inner.commit(batch, durability);
+    if (this.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.delay));
+    if (!stored) throw new StoreError('quota', `${needed} of ${this.limit} bytes, says the test`);
   }
 
   async relieve(): Promise<boolean> {

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { OriginReserve, type PrivateFolder } from './origin-reserve.ts';
 
 /** A private file system with room for so many bytes. */
-function privateFolder(room: number): { files: Map<string, number>; folder: PrivateFolder } {
+function privateFolder(bytes: number): { room: { bytes: number }; files: Map<string, number>; folder: PrivateFolder } {
+  const room = { bytes };
   const files = new Map<string, number>();
   const handle = (name: string) => ({
     getFile: async () => ({ size: files.get(name) as number }),
@@ -11,7 +12,7 @@ function privateFolder(room: number): { files: Map<string, number>; folder: Priv
       let length = 0;
       return {
         truncate: async (size: number) => {
-          if (size > room) throw new DOMException('full', 'QuotaExceededError');
+          if (size > room.bytes) throw new DOMException('full', 'QuotaExceededError');
           length = size;
         },
         abort: async () => {},
@@ -29,7 +30,7 @@ function privateFolder(room: number): { files: Map<string, number>; folder: Priv
     },
     removeEntry: async (name: string) => files.delete(name) || missing(),
   };
-  return { files, folder: async () => folder as unknown as FileSystemDirectoryHandle };
+  return { room, files, folder: async () => folder as unknown as FileSystemDirectoryHandle };
 }
 
 const sizes = (files: Map<string, number>): number[] => [...files.values()];
@@ -41,6 +42,17 @@ test('is held once however often it is taken, and given up once', async () => {
   expect(sizes(files)).toEqual([64 * 2 ** 20]);
   expect([await reserve.release(), await reserve.release()]).toEqual([true, false]);
   expect(sizes(files)).toEqual([]);
+});
+
+test('is held as far as there is room, and whole when there is more', async () => {
+  const small = privateFolder(20 * 2 ** 20);
+  const reserve = new OriginReserve(small.folder);
+  expect([await reserve.take(), await reserve.take()]).toEqual([false, false]);
+  expect(sizes(small.files)).toEqual([16 * 2 ** 20]);
+  small.room.bytes = 2 ** 30;
+  expect(await reserve.take()).toBe(true);
+  expect(sizes(small.files)).toEqual([64 * 2 ** 20]);
+  expect(await reserve.release()).toBe(true);
 });
 
 test('is not held where there is no room, or nothing to hold it in', async () => {

@@ -4,7 +4,7 @@
 
 /** Room that can be given up for a commit, and taken again. */
 export interface Reserve {
-  /** Takes the room; does nothing where it is taken. False where there is none, or none can be held here. */
+  /** Takes the room, or as much as there is; does nothing where it is taken. False where not all of it could be held. */
   take(): Promise<boolean>;
   /** Gives the room up. False where it was not held. */
   release(): Promise<boolean>;
@@ -17,6 +17,8 @@ const NAME = 'virtio-fs-lab-reserve';
  * free nothing.
  */
 const BYTES = 64 * 2 ** 20;
+/** Less than that is of no use. */
+const LEAST = 4 * 2 ** 20;
 
 export type PrivateFolder = () => Promise<FileSystemDirectoryHandle>;
 
@@ -38,17 +40,14 @@ export class OriginReserve implements Reserve {
       const folder = await this.folder?.();
       if (!folder) return false;
       const file = await folder.getFileHandle(NAME, { create: true });
-      if ((await file.getFile()).size === BYTES) return true;
+      const { size } = await file.getFile();
+      if (size === BYTES) return true;
       if (!('createWritable' in file)) return false;
-      const writable = await file.createWritable();
-      try {
-        await writable.truncate(BYTES);
-      } catch (error) {
-        await writable.abort();
-        throw error;
+      // When it was given up in a full storage, some of the room is used by then.
+      for (let bytes = BYTES; bytes >= LEAST && bytes > size; bytes /= 2) {
+        if (await grow(file, bytes)) return bytes === BYTES;
       }
-      await writable.close();
-      return true;
+      return false;
     } catch (error) {
       refusedOnly(error);
       return false;
@@ -66,6 +65,20 @@ export class OriginReserve implements Reserve {
       refusedOnly(error);
       return false;
     }
+  }
+}
+
+/** Whether the file could be made so long. It keeps its length else. */
+async function grow(file: FileSystemFileHandle, bytes: number): Promise<boolean> {
+  const writable = await file.createWritable();
+  try {
+    await writable.truncate(bytes);
+    await writable.close();
+    return true;
+  } catch (error) {
+    refusedOnly(error);
+    await writable.abort().catch(refusedOnly);
+    return false;
   }
 }
 

@@ -7,6 +7,7 @@ import { QuotaStore } from '../../../test/quota-store.ts';
 import { contentOf } from '../../../test/tree-driver.ts';
 import { Errno, PosixError } from '../../base/errno.ts';
 import { readerOf } from '../../base/iov.ts';
+import { checkStored } from './check-stored.ts';
 import { checkTree } from './check-tree.ts';
 import type { Inode } from './inode.ts';
 import { Tree, type TreeOptions } from './tree.ts';
@@ -54,6 +55,7 @@ async function full(options: TreeOptions = {}): Promise<Full> {
 
 /** What is stored, opened by another. */
 async function reopened(inner: MemoryStore): Promise<{ tree: Tree; content: Map<string, Uint8Array> }> {
+  expect(await checkStored(inner)).toEqual([]);
   const tree = await Tree.open(inner, { commitInterval: 1e9 });
   const content = new Map<string, Uint8Array>();
   for (const { name, inode } of tree.readdir(tree.root, 0)) content.set(name, await contentOf(tree, inode));
@@ -140,17 +142,36 @@ describe('a full store', () => {
   });
 
   test('a file is cut where it was cut, though what was written behind the cut finds no room', async () => {
-    const { inner, store, tree, grown } = await full();
-    store.limit = store.used + 100;
-    tree.setattr(grown, { size: CHUNK + 100 });
-    // The chunk is as long as before, and all but 100 bytes of it are new.
-    await tree.write(grown, CHUNK + 100, 200, bytes(200, 8));
-    const more = tree.lookup(tree.root, 'kept') as Inode;
-    await Promise.allSettled([tree.sync()]);
-    expect(more.size).toBe(3 * CHUNK);
+    const { inner, tree, kept, grown } = await full();
+    expect(tree.dirtyBytes).toBeGreaterThan(2 * CHUNK);
+    tree.setattr(kept, { size: 2 * CHUNK + 100 });
+    // The chunk is longer again, and all but 100 bytes of it are new.
+    await tree.write(kept, 2 * CHUNK + 100, 200, bytes(200, 8));
+    await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
     const { content } = await reopened(inner);
-    expect(content.get('grown')?.length).toBeGreaterThanOrEqual(CHUNK + 100);
-    expect(content.get('grown')?.subarray(CHUNK, CHUNK + 100)).toEqual(new Uint8Array(100).fill(1));
+    expect(content.get('kept')).toEqual(new Uint8Array(2 * CHUNK + 100).fill(7));
+    expect(content.get('grown')).toEqual(new Uint8Array(2 * CHUNK).fill(1));
+    // The same again, behind what a part has stored.
+    tree.setattr(kept, { size: 2 * CHUNK + 50 });
+    await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+    expect((await reopened(inner)).content.get('kept')).toEqual(new Uint8Array(2 * CHUNK + 50).fill(7));
+    expect(grown.size).toBe(4 * CHUNK);
+  });
+
+  test('a file of many pieces gets its last one when there is room', async () => {
+    const inner = new MemoryStore();
+    const store = new QuotaStore(inner);
+    const tree = await Tree.open(store, { chunkSize: CHUNK, commitInterval: 1e9 });
+    const file = make(tree, 'f');
+    for (let i = 0; i < 6; i++) await tree.write(file, 2 * i * CHUNK, CHUNK, bytes(CHUNK, i + 1));
+    await tree.sync();
+    store.limit = store.used + 1000;
+    await tree.write(file, 12 * CHUNK, CHUNK, bytes(CHUNK, 9));
+    await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+    expect((await reopened(inner)).content.get('f')?.length).toBe(11 * CHUNK);
+    store.limit *= 2;
+    await tree.sync();
+    expect((await reopened(inner)).content.get('f')?.subarray(12 * CHUNK)).toEqual(new Uint8Array(CHUNK).fill(9));
   });
 
   test('a size that was set before content found no room is stored', async () => {
@@ -158,6 +179,34 @@ describe('a full store', () => {
     tree.setattr(kept, { size: 10 * CHUNK });
     await Promise.allSettled([tree.sync()]);
     expect((await reopened(inner)).content.get('kept')?.length).toBe(10 * CHUNK);
+  });
+
+  test('what is cut or grows while a commit is under way is told right by the part that follows', async () => {
+    const inner = new MemoryStore();
+    const quota = new QuotaStore(inner);
+    const store = new FaultyStore(quota);
+    const tree = await Tree.open(store, { chunkSize: CHUNK, commitInterval: 1e9 });
+    const [cut, again, longer] = ['cut', 'again', 'longer'].map((name) => make(tree, name)) as [Inode, Inode, Inode];
+    await tree.sync();
+    for (const file of [cut, again, longer]) await tree.write(file, 0, CHUNK + 1000, bytes(CHUNK + 1000, 1));
+    let open = (): void => {};
+    store.commitGate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const synced = tree.sync();
+    for (const file of [cut, again]) tree.setattr(file, { size: CHUNK + 500 });
+    await tree.write(again, CHUNK + 500, 200, bytes(200, 2));
+    tree.setattr(longer, { size: 3 * CHUNK });
+    open();
+    await synced;
+    quota.limit = quota.used + 1000;
+    await tree.write(make(tree, 'large'), 0, 2 * CHUNK, bytes(2 * CHUNK));
+    await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+    const { content } = await reopened(inner);
+    expect(content.get('cut')).toEqual(new Uint8Array(CHUNK + 500).fill(1));
+    expect(content.get('again')).toEqual(new Uint8Array(CHUNK + 500).fill(1));
+    expect(content.get('longer')).toEqual(Uint8Array.from({ length: 3 * CHUNK }, (_, i) => (i < CHUNK + 1000 ? 1 : 0)));
+    expect(content.get('large')).toEqual(new Uint8Array(0));
   });
 
   test('a tree that was opened from a part says so until everything is stored', async () => {
@@ -351,14 +400,15 @@ describe('5.20 any work in too little room', () => {
         fc.record({
           limit: fc.integer({ min: 5_000, max: 80_000 }),
           late: fc.boolean(),
+          delay: fc.constantFrom(0, 200),
           reserve: fc.constantFrom(0, 4000),
           crash: fc.nat(60),
           cacheLimit: fc.constantFrom(2 * CHUNK, 2 ** 30),
           before: fc.boolean(),
         }),
-        async (changes, { limit, late, reserve, crash, cacheLimit, before }) => {
+        async (changes, { limit, late, delay, reserve, crash, cacheLimit, before }) => {
           const inner = new MemoryStore();
-          const quota = Object.assign(new QuotaStore(inner, limit), { late, reserve });
+          const quota = Object.assign(new QuotaStore(inner, limit), { late, delay, reserve });
           const store = new FaultyStore(quota);
           const tree = await Tree.open(store, {
             chunkSize: CHUNK,
@@ -382,6 +432,8 @@ describe('5.20 any work in too little room', () => {
           };
           const all = (async () => {
             for (const step of changes) await work.step(step);
+            // So that no commit is under way while one looks.
+            await work.step(['sync', 0, 0, 0]);
           })();
           await Promise.race([all, end]);
           work.crashed = true;
@@ -412,6 +464,7 @@ describe('5.20 any work in too little room', () => {
 });
 
 async function expectMoment(inner: MemoryStore, quota: QuotaStore, moment: Moment, work: Work): Promise<void> {
+  if ((await inner.open()).superblock) expect(await checkStored(inner)).toEqual([]);
   const tree = await Tree.open(inner, { commitInterval: 1e9 });
   const found: Moment['names'] = new Map();
   for (const { name, inode } of tree.readdir(tree.root, 0)) {
