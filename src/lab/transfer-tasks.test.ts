@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { archiveOf, streamOf } from '../../test/archives.ts';
 import { readerOf } from '../base/iov.ts';
 import { MemoryStore } from '../fs/store/memory-store.ts';
-import { type Batch, type Durability, StoreError } from '../fs/tree/store.ts';
+import { type Batch, StoreError } from '../fs/tree/store.ts';
 import { Tree } from '../fs/tree/tree.ts';
 import { LabFailure } from './failures.ts';
 import type { Progress } from './messages.ts';
@@ -135,8 +135,8 @@ describe('export and import', () => {
     let pulled = 0;
     let most = 0;
     class Slow extends MemoryStore {
-      override async commit(batch: Batch, durability: Durability) {
-        const done = super.commit(batch, durability);
+      override async commit(batch: Batch) {
+        const done = super.commit(batch);
         await new Promise((resolve) => setTimeout(resolve, 5));
         await done;
         for (const chunk of batch.chunks) stored += chunk.bytes.length;
@@ -246,9 +246,9 @@ describe('what ends early', () => {
     const bytes = await archiveOf(await filled(12));
     const host = new Host();
     class Full extends MemoryStore {
-      override async commit(batch: Batch, durability: Durability) {
+      override async commit(batch: Batch) {
         if (batch.chunks.length > 0) throw new StoreError('quota', 'no room');
-        return super.commit(batch, durability);
+        return super.commit(batch);
       }
     }
     host.store = () => new Full();
