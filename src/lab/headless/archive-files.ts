@@ -15,7 +15,7 @@ const PIECE = 256 * 1024;
 /** Whether a name says that it is, or is to be, an archive. */
 export const isArchiveName = (path: string): boolean => /\.(tar|tar\.gz|tgz)$/i.test(path);
 
-/** A file as a stream that is read only as it is asked for. (Readable.toWeb reads ahead by thousands of pieces.) */
+/** A file as a stream that is read only as it is asked for. */
 function streamOf(file: FileHandle): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
