@@ -115,8 +115,8 @@ export async function openBytes(
 }
 
 /**
- * Inflates what `next` gives, and asks for it only while nothing inflated is there: piped, a stream of Node's would take
- * all of a small archive and hold all that it becomes.
+ * Inflates what `next` gives, and asks for it only while nothing inflated is there, so that what is taken of an archive
+ * is what was come to: piped, Node takes a small one in as a whole.
  */
 class Inflater {
   private readonly next: () => Promise<Uint8Array<ArrayBuffer>>;
