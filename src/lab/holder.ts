@@ -14,7 +14,7 @@ import type { Trees } from './trees.ts';
 export interface HolderOptions {
   trees: Trees;
   locks: LockManager | undefined;
-  factory: IDBFactory | undefined;
+  factory: IndexedDbStoreOptions['factory'];
   /** A channel to the other tabs, by its name. */
   channel(name: string): Channel;
   tree: TreeOptions;

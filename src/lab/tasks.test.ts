@@ -1,14 +1,16 @@
 import { expect, test } from 'vitest';
 import { StoreError } from '../fs/tree/store.ts';
 import type { FromWorker } from './messages.ts';
-import { type TaskContext, TaskRefused, TaskRunner } from './tasks.ts';
+import { TaskCancelled, type TaskContext, TaskRefused, TaskRunner, type TaskTable } from './tasks.ts';
 
 /** A runner whose one task does what a test wants, and what it told the page. */
 function runner(perform: (context: TaskContext) => Promise<undefined>) {
   const said: FromWorker[] = [];
   const clock = { now: 0 };
+  const table: TaskTable<'sync'> = { sync: (_task, context) => perform(context) };
   const tasks = new TaskRunner(
-    { sync: (_task, context) => perform(context) },
+    // Nothing else is asked for here.
+    table as TaskTable,
     (message) => said.push(message),
     () => clock.now,
   );
@@ -60,5 +62,19 @@ test('reports that follow each other closely are left out', async () => {
     10,
     20,
     'task-done',
+  ]);
+});
+
+test('all that are under way are given up at once, for a reason that each is told', async () => {
+  const { tasks, said } = runner(
+    ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  );
+  const running = [1, 2].map((id) => tasks.run(id, { do: 'sync' }));
+  tasks.cancelAll(new TaskCancelled('Another tab wants the tree.'));
+  await Promise.all(running);
+  const failed = { type: 'task-failed', code: 'cancelled', message: 'Another tab wants the tree.' };
+  expect(said).toEqual([
+    { ...failed, id: 1 },
+    { ...failed, id: 2 },
   ]);
 });

@@ -21,7 +21,7 @@ export interface Pausable {
 export interface TreesOptions {
   names: TreeNames;
   locks: LockManager | undefined;
-  factory: IDBFactory | undefined;
+  factory: IndexedDbStoreOptions['factory'];
 }
 
 /** Bytes of content in memory of a tree that is gone through once: more would only be held. */
@@ -46,7 +46,7 @@ export class Trees implements TreeHost {
   guest: Pausable | undefined;
   private readonly names: TreeNames;
   private readonly locks: LockManager | undefined;
-  private readonly factory: IDBFactory | undefined;
+  private readonly factory: IndexedDbStoreOptions['factory'];
   /** By name or database: the end of the last operation on it. */
   private readonly turns = new Map<string, Promise<void>>();
 

@@ -1,5 +1,5 @@
 // The open tree of a worker that only looks at it: as it was last stored, read anew when another tab has changed it.
-import { IndexedDbStore } from '../fs/store/indexeddb-store.ts';
+import { IndexedDbStore, type IndexedDbStoreOptions } from '../fs/store/indexeddb-store.ts';
 import { ReadOnlyTree } from '../fs/tree/read-only-tree.ts';
 import type { Tree } from '../fs/tree/tree.ts';
 import type { TreeOptions } from '../fs/tree/tree-options.ts';
@@ -8,7 +8,7 @@ import type { TreeOptions } from '../fs/tree/tree-options.ts';
 const LOOK_INTERVAL = 2000;
 
 export interface ViewerOptions {
-  factory: IDBFactory | undefined;
+  factory: IndexedDbStoreOptions['factory'];
   tree: TreeOptions;
   /** A tree was read: the first one, or anew; the one before is closed. */
   onTree(tree: Tree): void;

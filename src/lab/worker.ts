@@ -24,7 +24,7 @@ type Start = Extract<ToWorker, { type: 'start' }>;
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void => self.postMessage(message, transfer);
 const fail = (error: unknown): void => post({ type: 'failed', ...explainFailure(error) });
 
-const factory: IDBFactory | undefined = self.indexedDB;
+const factory = self.indexedDB;
 const locks: LockManager | undefined = self.navigator.locks;
 const names = new TreeNames(factory);
 const trees = new Trees({ names, locks, factory });

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
+import { MemoryStore } from '../../../test/memory-store.ts';
 import { PosixError } from '../../base/errno.ts';
 import { readerOf } from '../../base/iov.ts';
-import { MemoryStore } from '../store/memory-store.ts';
 import { ReadOnlyTree } from './read-only-tree.ts';
-import type { Batch, Durability } from './store.ts';
+import type { Batch } from './store.ts';
 import { Tree } from './tree.ts';
 
 const OWNER = { uid: 0, gid: 0 };
@@ -12,9 +12,9 @@ const FILE = { mode: 0o100644, ...OWNER };
 /** Counts commits. */
 class CountingStore extends MemoryStore {
   commits = 0;
-  override async commit(batch: Batch, durability: Durability): Promise<void> {
+  override async commit(batch: Batch): Promise<void> {
     this.commits++;
-    await super.commit(batch, durability);
+    await super.commit(batch);
   }
 }
 
@@ -83,7 +83,7 @@ const CHANGING: Readonly<Record<string, (tree: Tree) => unknown>> = {
 const file = (tree: Tree) => tree.lookup(tree.root, 'f') ?? tree.root;
 
 const READING = new Set(
-  'constructor makeRoot settle now inode inodes hold drop lookup path readdir lastCookie changed file getxattr listxattr xattrsChanged read keep modified seek statfs sync dirtyBytes counters close'.split(
+  'constructor makeRoot settle now inode inodes hold drop lookup path readdir lastCookie changed file getxattr listxattr xattrsChanged read keep modified seek statfs available pressure sync dirtyBytes counters close'.split(
     ' ',
   ),
 );
