@@ -83,6 +83,7 @@ test('files that are dropped on a folder are in the guest, with their content', 
   await pane.dialog('b is there already').getByRole('button', { name: 'Skip it' }).click();
   await expect(pane.outcome).toContainText('1 left out');
   await pane.drop(pane.row('b'), [{ name: 'b', content: 'new\n' }]);
+  await expect(pane.dialog('b is there already')).toBeVisible();
   await pane.page.keyboard.press('Enter');
   await expect(pane.row('b (2)')).toBeVisible();
   expect(await lab.run('cat notes/b "notes/b (2)"')).toBe('old\nnew');
@@ -213,7 +214,7 @@ test('everything by the keyboard', async ({ lab, site }) => {
   await expect(pane.row('inside')).toHaveAttribute('aria-selected', 'true');
   // A new name, by F2.
   await keyboard.press('F2');
-  await expect(pane.dialog('Rename inside')).toBeVisible();
+  await expect(pane.dialog('Rename inside').getByRole('textbox')).toBeFocused();
   await keyboard.type('renamed');
   await keyboard.press('Enter');
   await expect(pane.row('renamed')).toHaveAttribute('aria-selected', 'true');
@@ -226,6 +227,7 @@ test('everything by the keyboard', async ({ lab, site }) => {
 
   await pane.tool('New folder').focus();
   await keyboard.press('Enter');
+  await expect(pane.dialog('New folder in /mnt/lab/b').getByRole('textbox')).toBeFocused();
   await keyboard.type('a/b');
   await expect(pane.dialog('New folder in /mnt/lab/b')).toContainText('no slash');
   await keyboard.press('Backspace');
@@ -240,6 +242,7 @@ test('everything by the keyboard', async ({ lab, site }) => {
   await keyboard.press('Escape');
   await expect(pane.dialog('Delete b?')).toBeHidden();
   await keyboard.press('Delete');
+  await expect(pane.dialog('Delete b?')).toBeVisible();
   await keyboard.press('Enter');
   await expect(pane.row('b')).toBeHidden();
   await expect.poll(() => lab.run('ls')).toBe('c');

@@ -53,6 +53,6 @@ export function droppedEntries({ items, files }: DataTransfer): Promise<UploadEn
 /** Files of an input; those of a folder have its name before theirs. */
 export const chosenFiles = (files: Iterable<File>): UploadEntry[] =>
   Array.from(files, (file) => ({
-    path: file.webkitRelativePath === '' ? [file.name] : file.webkitRelativePath.split('/'),
+    path: file.webkitRelativePath ? file.webkitRelativePath.split('/') : [file.name],
     file,
   }));

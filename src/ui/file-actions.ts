@@ -53,20 +53,18 @@ export function nameProblem(text: string): string | undefined {
 /** What became of an upload, in words. */
 export function uploadOutcome(result: UploadResult, count: number, into: string): Outcome {
   const { files, bytes, placed, left, leftCount, stopped } = result;
-  const missing = count - files;
-  const put = `${counted(files, 'file', 'files')} (${formatBytes(bytes)}) put into ${into}`;
+  const what = files === 0 ? 'No file' : `${counted(files, 'file', 'files')} (${formatBytes(bytes)})`;
+  const put = `${what} put into ${into}`;
   const details = left.map(({ path, reason }) => `${path}: ${reason}`);
   if (leftCount > left.length) details.push(`and ${formatCount(leftCount - left.length)} more`);
   if (stopped === undefined && leftCount === 0) return { kind: 'info', text: `${put}.`, details };
   if (stopped === undefined) return { kind: 'warning', text: `${put}, ${formatCount(leftCount)} left out.`, details };
-  if (missing <= 0) return { kind: 'warning', text: `${put}. ${stopped}`, details };
-  const whole = placed.map((path) => `${path}: there, whole`);
-  if (files > placed.length) whole.push(`and ${formatCount(files - placed.length)} more`);
-  return {
-    kind: 'warning',
-    text: `${stopped} ${files === 0 ? 'No file' : `Only ${put.replace(' put into', ' of them, whole, went into')}`}${files === 0 ? ` was put into ${into}` : ''}; ${formatCount(missing)} did not come.`,
-    details: [...details, ...whole],
-  };
+  if (files === count) return { kind: 'warning', text: `${put}. ${stopped}`, details };
+  details.push(...placed.map((path) => `${path}: there, whole`));
+  if (files > placed.length) details.push(`and ${formatCount(files - placed.length)} more`);
+  const whole = files === 0 ? '' : ', whole';
+  const text = `${stopped} ${put}${whole}; ${formatCount(count - files)} did not come.`;
+  return { kind: 'warning', text, details };
 }
 
 export class FileActions {

@@ -71,6 +71,7 @@ describe('optionsQuery', () => {
       wrong: 'ids-without-pin',
       reuse: true,
       chunkCache: 64,
+      limit: 512,
       tree: 'x',
       memory: 256,
       tag: 'a&b',
