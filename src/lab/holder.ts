@@ -1,7 +1,7 @@
 // The open tree of a worker, from its lock to its end: taken over from another tab, held, handed over, lost.
 import { PosixError } from '../base/errno.ts';
 import { announceHeir, heirOf, withdrawHeir } from '../fs/store/indexeddb-heir.ts';
-import { IndexedDbStore } from '../fs/store/indexeddb-store.ts';
+import { IndexedDbStore, type IndexedDbStoreOptions } from '../fs/store/indexeddb-store.ts';
 import type { TreeLock } from '../fs/store/tree-lock.ts';
 import { StoreError } from '../fs/tree/store.ts';
 import { Tree } from '../fs/tree/tree.ts';
