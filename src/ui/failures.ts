@@ -114,7 +114,7 @@ const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
   'tree-damaged': () => ({
     title: 'The stored tree is damaged',
     what: 'What the browser has stored for this tree does not fit together. Nothing was changed.',
-    advice: 'Choose another tree in the settings; this one stays as it is.',
+    advice: 'Check it under “Trees”: that names what is wrong, and repairs it if you wish. Or open another tree there.',
     retry: 'Try again',
   }),
   'tree-lost': () => ({

@@ -207,7 +207,7 @@ export class FileActions {
     const answer = await ask(removeQuestion(row));
     if (answer === undefined) return;
     const { parent, cookie, name } = row;
-    await this.run({ do: 'remove-file', parent, cookie }, `Deleting ${showName(name)}`, 'names');
+    await this.run({ do: 'remove-file', parent, cookie }, `Deleting ${showName(name)}`, 'count');
     await this.files.refreshed();
   }
 }

@@ -134,9 +134,12 @@ function Dialog({ lab, model, onClose }: { lab: Lab; model: TreesModel; onClose:
     const element = dialog.current as HTMLDialogElement;
     element.showModal();
     element.querySelector<HTMLElement>('[role=listbox]')?.focus();
-    void model.refresh();
     return () => element.close();
   }, [model]);
+  // Which one is open changes with what the lab does.
+  useSignalEffect(() => {
+    if (lab.stage.value !== 'loading') void model.refresh();
+  });
   // The button that began it could not be used meanwhile, and so lost the focus.
   useSignalEffect(() => {
     const idle = model.work.value === undefined;

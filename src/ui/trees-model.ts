@@ -85,6 +85,8 @@ export class TreesModel {
       this.trees.value = trees;
       if (this.current === undefined) this.chosen.value = trees.find(({ open }) => open)?.name ?? trees[0]?.name ?? '';
     } catch (error) {
+      // The worker was ended meanwhile: the next one is asked.
+      if (error instanceof TaskError && error.code === 'cancelled') return;
       this.failed('The trees could not be listed', error);
     }
   }
@@ -164,7 +166,7 @@ export class TreesModel {
     });
     if (answer === undefined) return;
     const to = answer.text;
-    if (!(await this.run({ do: 'copy-tree', from: name, to }, `Copying ${name} to ${to}`))) return;
+    if (!(await this.run({ do: 'copy-tree', from: name, to }, `To ${to}:`, 'count'))) return;
     this.chosen.value = to;
     this.told(`The tree ${name} was copied to ${to}.`);
   }
@@ -252,7 +254,7 @@ export class TreesModel {
   }
 
   async check({ name }: NamedTree): Promise<void> {
-    const done = await this.run({ do: 'check-tree', name }, `Checking ${name}`, 'names');
+    const done = await this.run({ do: 'check-tree', name }, `Checking ${name}`, 'count');
     if (done === undefined) return;
     if (done.result.count === 0) this.told(`The tree ${name} is clean: the check found nothing.`);
     else this.findings.value = { ...done.result, tree: name };
@@ -260,7 +262,7 @@ export class TreesModel {
 
   /** Only what the person has seen the findings of. */
   async repair({ tree }: Findings): Promise<void> {
-    const done = await this.runClosed(tree, { do: 'repair-tree', name: tree }, `Repairing ${tree}`, 'names');
+    const done = await this.runClosed(tree, { do: 'repair-tree', name: tree }, `Repairing ${tree}`, 'count');
     if (done === undefined) return;
     const { findings, count } = done.result;
     this.outcome.value = {

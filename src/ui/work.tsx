@@ -7,7 +7,7 @@ import type { Lab } from './lab-client.ts';
 export interface Work {
   readonly title: string;
   /** What progress is counted in. */
-  readonly unit: 'bytes' | 'names';
+  readonly unit: 'bytes' | 'count';
   readonly progress: Signal<Progress | undefined>;
   cancel(): void;
 }
