@@ -111,7 +111,7 @@ export class Trees implements TreeHost {
           copyDatabase(source, target, {
             signal,
             factory: this.factory,
-            onProgress: (done, total) => report({ done, total, what: `Copying “${from}”` }),
+            onProgress: (done, total) => report({ done, total, what: '' }),
           });
         if (this.current?.database === source) await this.stored(from, run);
         else await this.locked(from, source, run);

@@ -166,7 +166,7 @@ export class TreesModel {
     });
     if (answer === undefined) return;
     const to = answer.text;
-    if (!(await this.run({ do: 'copy-tree', from: name, to }, `To ${to}:`, 'count'))) return;
+    if (!(await this.run({ do: 'copy-tree', from: name, to }, `Copying ${name} to ${to}`, 'count'))) return;
     this.chosen.value = to;
     this.told(`The tree ${name} was copied to ${to}.`);
   }
