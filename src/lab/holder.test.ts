@@ -1,11 +1,12 @@
 // One writer: how tabs hold a tree, hand it over and lose it. Tabs of one process, over stand-ins for what joins them.
-import { IDBFactory, IDBKeyRange } from 'fake-indexeddb';
+import { IDBFactory, IDBKeyRange, IDBObjectStore } from 'fake-indexeddb';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FakeChannels } from '../../test/fake-channels.ts';
 import { FakeLocks } from '../../test/fake-locks.ts';
 import { PosixError } from '../base/errno.ts';
 import { heirOf } from '../fs/store/indexeddb-heir.ts';
 import { databaseName, TreeNames } from '../fs/store/indexeddb-names.ts';
+import { IndexedDbStore } from '../fs/store/indexeddb-store.ts';
 import { Holder, type HoldHow } from './holder.ts';
 import { SILENCE } from './take-over.ts';
 import { Trees } from './trees.ts';
@@ -313,6 +314,49 @@ describe('a first tab that cannot store everything', () => {
     await a.tree.sync();
     await settle();
     expect(a.events).toEqual(['wanted', 'pause', 'resume', 'kept']);
+  });
+});
+
+describe('in a full storage', () => {
+  /** Nothing can be put, until the room that is held back is given up, if there is some. */
+  function full(reserve: boolean): void {
+    const { put } = IDBObjectStore.prototype;
+    const refuse = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+      throw new DOMException('no room', 'QuotaExceededError');
+    });
+    vi.spyOn(IndexedDbStore.prototype, 'relieve').mockImplementation(async () => {
+      if (reserve) refuse.mockImplementation(put);
+      return reserve;
+    });
+  }
+
+  test('a tree is opened, and taken over, with the room that is held back', async () => {
+    const browser = new Browser();
+    const first = await browser.tab().open();
+    first.make('f');
+    await first.holder?.close();
+    await settle();
+    full(true);
+    const a = await browser.tab().open();
+    expect(a.names).toEqual(['f']);
+    vi.restoreAllMocks();
+    full(true);
+    const b = await browser.tab().open('take-over');
+    expect(b.names).toEqual(['f']);
+    expect(a.events).toEqual(['wanted', 'pause', 'taken-over']);
+  });
+
+  test('without such room it is said, and the tree stays with whoever has it', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    await a.tree.sync();
+    full(false);
+    expect(await outcome(browser.tab().open('take-over'))).toBe('quota');
+    vi.restoreAllMocks();
+    expect(a.events).toEqual([]);
+    a.make('g');
+    await a.tree.sync();
+    expect(await stored(browser)).toEqual(['g']);
   });
 });
 

@@ -97,15 +97,26 @@ export class Holder {
         locks,
         signal: options.signal,
         onStolen,
-        announce: () => announceHeir(database, store.token, factory),
+        announce: () => this.withRoom(() => announceHeir(database, store.token, factory)),
         withdraw: () => withdrawHeir(database, store.token, factory),
         heir: () => heirOf(database, factory),
       });
     }
-    this.open = await Tree.open(store, options.tree);
+    this.open = await this.withRoom(() => Tree.open(store, options.tree));
     if (this.lost) throw this.lost;
     options.signal.throwIfAborted();
     this.keeper = new Keeper(options.channel(database), (anyway) => this.handOver(anyway), options.onError);
+  }
+
+  /** Who has a tree is written to a storage that may be full: then it is done again with the room that is held back. */
+  private async withRoom<T>(body: () => Promise<T>): Promise<T> {
+    try {
+      return await body();
+    } catch (error) {
+      const isFull = error instanceof StoreError && error.code === 'quota';
+      if (!isFull || !(await this.store.relieve())) throw error;
+      return body();
+    }
   }
 
   /** Undefined once another tab can have the tree; else why it cannot. */

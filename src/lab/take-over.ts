@@ -62,7 +62,8 @@ export async function takeOver(claim: Claim): Promise<TreeLock> {
     await claim.announce();
     return (await handedOver(claim)) ?? (await stolen(claim));
   } catch (error) {
-    await claim.withdraw();
+    // To be told is why it failed. A token that stays is seen by the writer's next commit, or gone with the next opening.
+    await claim.withdraw().catch(() => {});
     throw error;
   } finally {
     channel.onmessage = null;
