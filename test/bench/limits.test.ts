@@ -19,6 +19,7 @@ const results = (ours: number, lookup: number, calibration = REFERENCE_MS, trans
     { name: 'ahead-ratio', unit: '×', value: 2 },
     { name: 'busy-ratio', unit: '×', value: 20 },
   ],
+  scale: [{ inodes: 100_000, open_ms: 500, memory_mb: 30 }],
 });
 
 test('a run within all limits misses none', () => {
@@ -42,8 +43,17 @@ test('ratios and counts are as they are, however fast the machine is', () => {
   expect(judge(results(100, 14, REFERENCE_MS * 2, 2)).missed).toBe(1);
 });
 
+test('a tree of many inodes that takes too long, or too much, is missed', () => {
+  const at = (open_ms: number, memory_mb: number) => ({
+    ...results(100, 14),
+    scale: [{ inodes: 100_000, open_ms, memory_mb }],
+  });
+  expect([judge(at(1999, 59)).missed, judge(at(2001, 59)).missed, judge(at(1999, 61)).missed]).toEqual([0, 1, 1]);
+});
+
 test('what was not measured is missed', () => {
   expect(
-    judge({ calibration_ms: REFERENCE_MS, guest: [], cached: [], device: [], chromium: [], store: [] }).missed,
+    judge({ calibration_ms: REFERENCE_MS, guest: [], cached: [], device: [], chromium: [], store: [], scale: [] })
+      .missed,
   ).toBe(LIMITS.length);
 });

@@ -1,11 +1,11 @@
 // The limits that the project has set itself, against what a run of the bench found.
 import { REFERENCE_MS } from './calibration.ts';
-import type { Results, StoreFigure, Workload } from './results.ts';
+import type { Results, ScaleRow, StoreFigure, Workload } from './results.ts';
 import { figure, table } from './statistics.ts';
 
 interface Limit {
   what: string;
-  unit: '×' | 'µs' | 'transactions';
+  unit: '×' | 'µs' | 'ms' | 'MB' | 'transactions';
   /** The figure of a run; undefined where that part did not run. */
   of(results: Results): number | undefined;
   /** Ratios are as they are; times are those of the reference machine. */
@@ -40,6 +40,16 @@ function store(name: StoreFigure, limit: Omit<Limit, 'of'>): Limit {
   return { ...limit, of: (results) => results.store.find((row) => row.name === name)?.value };
 }
 
+/** Of the tree of 100,000 inodes. */
+function scale(what: string, unit: 'ms' | 'MB', below: number, of: (row: ScaleRow) => number): Limit {
+  return {
+    what,
+    unit,
+    below,
+    of: (results) => results.scale.filter(({ inodes }) => inodes === 100_000).map(of)[0],
+  };
+}
+
 export const LIMITS: readonly Limit[] = [
   against9p('write-stream', 3),
   against9p('read-cold', 3),
@@ -52,7 +62,12 @@ export const LIMITS: readonly Limit[] = [
   store('fsync-ratio', { what: 'fsync against a bare strict transaction', unit: '×', below: 5 }),
   store('ahead-ratio', { what: 'cold reading against the same without reading ahead', unit: '×', atLeast: 1.2 }),
   store('busy-ratio', { what: 'a read beside a writer against one alone', unit: '×', below: 60 }),
+  scale('100,000 inodes opened', 'ms', 2000, (row) => row.open_ms),
+  scale('100,000 inodes in memory', 'MB', 60, (row) => row.memory_mb),
 ];
+
+/** Units that are scaled by the calibration loop. */
+const TIMES: ReadonlySet<Limit['unit']> = new Set(['µs', 'ms']);
 
 export interface Verdict {
   /** How many limits were missed, those whose figure is lacking included. */
@@ -66,7 +81,7 @@ export function judge(results: Results, limits: readonly Limit[] = LIMITS): Verd
   let missed = 0;
   const rows = limits.map((limit) => {
     const value = limit.of(results);
-    const bound = limit.atLeast ?? (limit.below as number) * (limit.unit === 'µs' ? scale : 1);
+    const bound = limit.atLeast ?? (limit.below as number) * (TIMES.has(limit.unit) ? scale : 1);
     const kept = value !== undefined && (limit.atLeast === undefined ? value < bound : value >= bound);
     if (!kept) missed++;
     return [

@@ -1,23 +1,24 @@
 // npm run bench: the guest in Node against v86's 9p and tmpfs, the same in Chromium, and the cost of one request.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { measureChromium } from '../scale/measure.ts';
 import { benchBrowser } from './browser.ts';
 import { calibrate } from './calibration.ts';
 import { benchDevice } from './device.ts';
 import { benchGuest } from './guest.ts';
 import { judge } from './limits.ts';
-import { deviceTable, guestTable, type Results, storeTable } from './results.ts';
+import { deviceTable, guestTable, type Results, scaleTable, storeTable } from './results.ts';
 import { benchStore } from './store.ts';
 import { benchTransport } from './transport.ts';
 
-const HELP = `npm run --silent bench -- [--json FILE] [--check] [--rounds N] [--part device|guest|cached|chromium|store]...
+const HELP = `npm run --silent bench -- [--json FILE] [--check] [--rounds N] [--part device|guest|cached|chromium|store|scale]...
 
 Prints tables of medians. Without --part everything is measured.
   --json FILE  writes the medians to a file too
   --check      compares them with the limits, and ends with 1 where one is missed
   --rounds N   interleaved rounds after the warm-up, 5 or more (default 5)`;
 
-const PARTS = ['device', 'guest', 'cached', 'chromium', 'store'];
+const PARTS = ['device', 'guest', 'cached', 'chromium', 'store', 'scale'];
 
 function options() {
   const { values } = parseArgs({
@@ -59,7 +60,15 @@ const heading = (text: string) => {
   console.log(`\n${text}\n`);
 };
 
-const results: Results = { calibration_ms: calibrate(), guest: [], cached: [], device: [], chromium: [], store: [] };
+const results: Results = {
+  calibration_ms: calibrate(),
+  guest: [],
+  cached: [],
+  device: [],
+  chromium: [],
+  store: [],
+  scale: [],
+};
 
 if (part.includes('device')) {
   results.device = await benchDevice(progress);
@@ -88,6 +97,13 @@ if (part.includes('store')) {
   results.store = await benchStore(rounds, progress);
   heading(`The store in Chromium, no guest; ${rounds} rounds`);
   console.log(storeTable(results.store));
+}
+
+if (part.includes('scale')) {
+  const scales = await measureChromium([1000, 100_000], rounds, progress);
+  results.scale = scales.map(({ inodes, open, memory }) => ({ inodes, open_ms: open, memory_mb: memory }));
+  heading(`Trees of many inodes in Chromium, IndexedDB; ${rounds} rounds`);
+  console.log(scaleTable(results.scale));
 }
 
 if (json) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);

@@ -58,6 +58,13 @@ export interface StoreRow {
   value: number;
 }
 
+/** A tree of so many inodes in Chromium: medians of opening it and of the heap that it takes. */
+export interface ScaleRow {
+  inodes: number;
+  open_ms: number;
+  memory_mb: number;
+}
+
 export interface Results {
   /** Median of the calibration loop, in ms. */
   calibration_ms: number;
@@ -70,6 +77,7 @@ export interface Results {
   chromium: GuestRow[];
   /** In Chromium, without a guest. */
   store: StoreRow[];
+  scale: ScaleRow[];
 }
 
 export function guestTable(rows: readonly GuestRow[]): string {
@@ -98,3 +106,9 @@ export function storeTable(rows: readonly StoreRow[]): string {
     ...rows.map(({ name, unit, value }) => [title(name), `${figure(value)} ${unit}`]),
   ]);
 }
+
+export const scaleTable = (rows: readonly ScaleRow[]): string =>
+  table([
+    ['inodes', 'open, ms', 'memory, MB'],
+    ...rows.map(({ inodes, open_ms, memory_mb }) => [inodes.toLocaleString('en'), figure(open_ms), figure(memory_mb)]),
+  ]);
