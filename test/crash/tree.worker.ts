@@ -1,6 +1,8 @@
 // In a worker of Chromium: a tree in the real IndexedDB that a workload is done to, until the browser is killed.
 import { IndexedDbStore } from '../../src/fs/store/indexeddb-store.ts';
+import { checkStored } from '../../src/fs/tree/check-stored.ts';
 import { checkTree } from '../../src/fs/tree/check-tree.ts';
+import { StoreError } from '../../src/fs/tree/store.ts';
 import { Tree } from '../../src/fs/tree/tree.ts';
 import { type Emit, serve } from '../browser/serve.ts';
 import { type Acknowledged, Executor, timeOf } from './executor.ts';
@@ -41,14 +43,29 @@ export interface CrashEvents {
   acknowledged: Acknowledged;
 }
 
+/** What the check of stored trees finds, before anything is opened; nothing where the first commit did not come about. */
+async function checkBefore(database: string): Promise<string[]> {
+  const store = new IndexedDbStore(database, { readOnly: true });
+  try {
+    return (await checkStored(store)).map(({ text, ino }) => `inode ${ino}: ${text}`);
+  } catch (error) {
+    if (error instanceof StoreError && (error.code === 'name' || error.code === 'unavailable')) return [];
+    throw error;
+  } finally {
+    await store.close();
+  }
+}
+
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 serve({
   async look({ database }: { database: string }): Promise<Found> {
     const flight = await lastFlight();
+    const before = await checkBefore(database);
     const tree = await Tree.open(new IndexedDbStore(database), { clock: () => timeOf(0) });
     const { operations, inodes } = tree.counters;
-    const found = { operation: operations, inodes, findings: checkTree(tree), entries: await dumpTree(tree), flight };
+    const findings = [...before, ...checkTree(tree)];
+    const found = { operation: operations, inodes, findings, entries: await dumpTree(tree), flight };
     await tree.close();
     return found;
   },
