@@ -1,5 +1,5 @@
 // What the person has to know: a failure in place of the terminal, and one-line notices above the panes.
-import { type Signal, useSignal } from '@preact/signals';
+import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { type Failure, failureText } from './failures.ts';
 import { Icon } from './icons.tsx';
@@ -120,8 +120,7 @@ export function StageStrip({ lab }: { lab: Lab }) {
 interface NoticeProps {
   text: string;
   kind: 'warning' | 'info';
-  /** Undefined: it is true as long as it is there. */
-  onClose?: () => void;
+  onClose: () => void;
   children?: ComponentChildren;
 }
 
@@ -130,11 +129,9 @@ function Notice({ text, kind, onClose, children }: NoticeProps) {
     <div class={`notice ${kind}`} role={kind === 'warning' ? 'alert' : 'status'}>
       <p>{text}</p>
       {children}
-      {onClose && (
-        <button type="button" class="plain" aria-label="Dismiss" onClick={onClose}>
-          <Icon name="close" />
-        </button>
-      )}
+      <button type="button" class="plain" aria-label="Dismiss" onClick={onClose}>
+        <Icon name="close" />
+      </button>
     </div>
   );
 }
@@ -142,13 +139,21 @@ function Notice({ text, kind, onClose, children }: NoticeProps) {
 /** `problems`: words on options in the address that could not be understood. */
 export function Notices({ lab, problems }: { lab: Lab; problems: Signal<readonly string[]> }) {
   const warning = lab.warning.value;
+  /** That the tree is only looked at was read. */
+  const known = useSignal(false);
+  useSignalEffect(() => {
+    if (lab.stage.value !== 'viewing') known.value = false;
+  });
   const { asked, persisted } = lab.persistence.value;
   return (
     <div class="notices">
-      {lab.stage.value === 'viewing' && (
+      {lab.stage.value === 'viewing' && !known.value && (
         <Notice
           kind="info"
           text={`Read-only: the tree “${lab.options.tree}” as it is stored. Another tab may write it; what that one stores is shown here.`}
+          onClose={() => {
+            known.value = true;
+          }}
         >
           <button type="button" onClick={() => void lab.start('take-over')}>
             Take over
