@@ -62,6 +62,33 @@ class TreesDialog {
   }
 }
 
+/** Takes away what is stored in the tree `default` under a key: all of it, or the end of a record. */
+function damage(page: Page, store: string, key: string | number[], cut = 0): Promise<void> {
+  return page.evaluate(
+    ([name, at, end]) =>
+      new Promise<void>((resolve, reject) => {
+        const opening = indexedDB.open('virtio-fs-lab:default');
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const db = opening.result;
+          const transaction = db.transaction(name, 'readwrite');
+          const records = transaction.objectStore(name);
+          if (end === 0) records.delete(at);
+          else {
+            const reading = records.get(at);
+            reading.onsuccess = () => records.put((reading.result as Uint8Array).slice(0, -end), at);
+          }
+          transaction.oncomplete = () => {
+            db.close();
+            resolve();
+          };
+          transaction.onerror = () => reject(transaction.error);
+        };
+      }),
+    [store, key, cut] as const,
+  );
+}
+
 /** Ends with the guest of another start at its prompt. */
 async function restarted(lab: LabPage, action: () => Promise<void>): Promise<void> {
   const seen = lab.page.waitForFunction(() => document.documentElement.dataset.stage === 'booting');
@@ -215,25 +242,7 @@ test('a tree is checked, and repaired when the findings were seen and not before
   await expect(trees.outcome).toHaveText('The tree default is clean: the check found nothing.');
 
   // As a disk might: what the file holds is gone.
-  await lab.page.evaluate(
-    (number) =>
-      new Promise<void>((resolve, reject) => {
-        const request = indexedDB.open('virtio-fs-lab:default');
-        request.onsuccess = () => {
-          const db = request.result;
-          const store = `chunks${number % 16}`;
-          const transaction = db.transaction(store, 'readwrite');
-          transaction.objectStore(store).delete([number, 0]);
-          transaction.oncomplete = () => {
-            db.close();
-            resolve();
-          };
-          transaction.onerror = () => reject(transaction.error);
-        };
-        request.onerror = () => reject(request.error);
-      }),
-    ino,
-  );
+  await damage(lab.page, `chunks${ino % 16}`, [ino, 0]);
   await trees.press('Check');
   const findings = trees.dialog.getByRole('region', { name: 'Findings' });
   await expect(findings).toContainText('The check found 1 thing wrong with default. Nothing was changed.');
@@ -250,6 +259,23 @@ test('a tree is checked, and repaired when the findings were seen and not before
   expect(await lab.run('cat whole; stat -c %s damaged')).toBe('whole\n8');
   await trees.press('Check');
   await expect(trees.outcome).toHaveText('The tree default is clean: the check found nothing.');
+});
+
+test('a tree that cannot be opened any more is repaired from the page', async ({ lab, site }) => {
+  await lab.open(site);
+  await lab.run('for i in 1 2 3 4 5 6; do echo $i > file$i; done; sync');
+  await damage(lab.page, 'tree', 'm0', 3);
+  await lab.page.reload();
+  await lab.waitForFailure('tree-damaged');
+  await expect(lab.failure).toContainText('Check it under “Trees”');
+  const trees = new TreesDialog(lab);
+  await trees.open();
+  await trees.press('Check');
+  const findings = trees.dialog.getByRole('region', { name: 'Findings' });
+  await expect(findings).toContainText(/The check found \d+ things? wrong with default/);
+  await restarted(lab, () => trees.press('Repair default'));
+  await expect(trees.outcome).toContainText(/in the tree default (was|were) repaired/);
+  expect(await lab.run('cat file1 file2')).toBe('1\n2');
 });
 
 test('what room there is, what is not stored, and a limit of one’s own', async ({ lab, site }) => {

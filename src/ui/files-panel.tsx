@@ -159,7 +159,7 @@ function Foot({ files, options }: { files: FilesModel; options: LabOptions }) {
         {policy}.
       </span>
       {list !== undefined && (
-        <span class="inodes">
+        <span class="inodes" key={`${list.inodes} ${list.orphans}`}>
           {formatCount(list.inodes)} {list.inodes === 1 ? 'inode' : 'inodes'}
           {list.orphans > 0 && (
             <span title="Without a name, and kept because the guest has them open or looked up">
@@ -187,22 +187,29 @@ export function FilesPanel({ lab, files, actions }: FilesProps & { lab: Lab }) {
         onDrop={(transfer, row) => void actions.upload(droppedEntries(transfer), targetOf(row))}
       />
       <Foot files={files} options={lab.options} />
-      <div class="over">
-        {actions.looking.value && (
+      {/* Each in a place of its own: one that became another would be seen to move. */}
+      {actions.looking.value && (
+        <div class="over" key="looking">
           <p class="outcome info" role="status">
             Looking through what was dropped…
           </p>
-        )}
-        {work !== undefined && <WorkBar work={work} note={lab.paused.value ? PAUSED : undefined} />}
-        {work === undefined && outcome !== undefined && (
+        </div>
+      )}
+      {work !== undefined && (
+        <div class="over" key="work">
+          <WorkBar work={work} note={lab.paused.value ? PAUSED : undefined} />
+        </div>
+      )}
+      {work === undefined && outcome !== undefined && (
+        <div class="over" key={`outcome ${outcome.text}`}>
           <OutcomeNote
             outcome={outcome}
             onClose={() => {
               actions.outcome.value = undefined;
             }}
           />
-        )}
-      </div>
+        </div>
+      )}
     </div>
   );
 }
