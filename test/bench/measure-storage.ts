@@ -21,7 +21,7 @@ const PER_MIB = MIB / (60 * KIB);
 const COMMITS = [1, ...[1, 4, 8, 32, 64].map((mib) => Math.round(mib * PER_MIB))];
 const DURABILITIES = ['strict', 'relaxed'] as const;
 /** MiB written where limits are compared. */
-const STREAM = 160;
+const STREAM = 128;
 /** What may be unsaved, and from when on a commit does not wait, MiB. */
 const LIMITS = [
   [8, 4],
@@ -29,7 +29,6 @@ const LIMITS = [
   [32, 8],
   [64, 8],
   [64, 32],
-  [128, 8],
 ] as const;
 
 const { values: options } = parseArgs({

@@ -35,7 +35,8 @@ import { type CommitSource, WriteBehind } from './write-behind.ts';
 import { getxattr, removexattr, setxattr } from './xattr.ts';
 
 const CACHE_LIMIT = 256 * 2 ** 20;
-const DIRTY_LIMIT = 64 * 2 ** 20;
+/** As measured in Chromium (docs/adr/0016-commits-and-reading-ahead.md): who waits for room waits for a whole commit. */
+const DIRTY_LIMIT = 16 * 2 ** 20;
 const EAGER_BYTES = 8 * 2 ** 20;
 const INTERVAL_MS = 200;
 
