@@ -8,11 +8,11 @@ import { Harness } from '../browser/harness.ts';
 import type { ChunkSizeFigures, CommitFigures, StreamFigures } from '../browser/measure.worker.ts';
 import { figure, median } from './statistics.ts';
 
-const HELP = `node scripts/measure-storage.mjs [--rounds N] [--part chunks|commits|reads|limits]...
+const HELP = `node scripts/measure-storage.mjs [--rounds N] [--part chunks|commits|reads|batches|limits]...
 
 Prints tables of medians of N rounds (default 7) that take turns, after one that warms up.`;
 
-const PARTS = ['chunks', 'commits', 'reads', 'limits'];
+const PARTS = ['chunks', 'commits', 'reads', 'batches', 'limits'];
 const MIB = 2 ** 20;
 const KIB = 1024;
 const CHUNK_SIZES = [16, 32, 60, 64, 128, 256].map((kib) => kib * KIB);
@@ -163,6 +163,15 @@ try {
             ]
           : [],
       ),
+    ]);
+  }
+
+  if (options.part.includes('batches')) {
+    const counts = [1, 3, 8, 16, 32, 64];
+    const found = await inTurns(counts, (count) => harness.call<number>('batches', { count }));
+    print('Chunks of 60 KiB read in order, so many in one transaction', [
+      ['chunks', 'read'],
+      ...found.map((all, i) => [`${counts[i]}`, `${middle(all, (one) => one)} MiB/s`]),
     ]);
   }
 

@@ -125,6 +125,18 @@ async function readDuring(one: Commit & { same: boolean }): Promise<CommitFigure
   return { ...figures, read: (await reading) as number };
 }
 
+/** Chunks read in order, so many in one transaction, none before the one before is complete; MiB a second. */
+async function batches({ count }: { count: number }): Promise<number> {
+  commits ??= commitDatabase();
+  const database = await commits;
+  const chunks = 512;
+  const began = performance.now();
+  for (let i = 0; i < chunks; i += count) {
+    await database.read('a', OLD_INO, indices(Math.min(count, chunks - i), i));
+  }
+  return (((chunks * CHUNK) / MIB) * 1000) / (performance.now() - began);
+}
+
 export interface StreamFigures {
   /** MiB a second, the sync at the end included. */
   rate: number;
@@ -189,6 +201,7 @@ serve({
   chunkSize,
   commit: (one: Commit) => commit(one),
   readDuring,
+  batches,
   stream,
   remove: async ({ name }: { name: string }) => {
     await resultOf(indexedDB.deleteDatabase(name));
