@@ -31,7 +31,8 @@ import { checkAllocate, checkPinned, checkSetattr, checkWrite, SETTABLE_FLAGS } 
 import { Room } from './room.ts';
 import { checkSchema, SCHEMA, type Store, type Superblock, type TreeImage } from './store.ts';
 import { BLOCK, CHUNK_SIZE, newSuperblock, type StatFs, type TreeCounters, type TreeOptions } from './tree-options.ts';
-import { type CommitSource, WriteBehind } from './write-behind.ts';
+import { WriteBehind } from './write-behind.ts';
+import type { CommitSource } from './write-behind-options.ts';
 import { getxattr, removexattr, setxattr } from './xattr.ts';
 
 const CACHE_LIMIT = 256 * 2 ** 20;

@@ -7,7 +7,9 @@ import { type Inode, Lag } from './inode.ts';
 import { pageOf } from './records.ts';
 import type { Room } from './room.ts';
 import { type Batch, type ChunkRange, type Durability, type Store, StoreError } from './store.ts';
-import { cutChunk, growthOf, isCut, type Subset, subsetOf } from './subset.ts';
+import { cutChunk, growthOf, isCut, subsetOf } from './subset.ts';
+import { Ticket } from './ticket.ts';
+import type { CommitSource, WriteBehindOptions } from './write-behind-options.ts';
 
 /** What a page of metadata is taken for in the count of unsaved bytes. */
 const PAGE_ESTIMATE = 4096;
@@ -24,64 +26,6 @@ const RELIEF_WAITS_MS: readonly number[] = [100, 400, 1600];
  * transaction wrote counts against the quota, so that each attempt makes a full store fuller.
  */
 const COSTLY_ATTEMPT = 2 ** 20;
-
-/** Where the records of what is dirty come from. */
-export interface CommitSource {
-  /** What has to be loaded before a commit can be put together, undefined where there is nothing. */
-  prepare(): Promise<void> | undefined;
-  /**
-   * The metadata of a commit with these pages and second records, as it is now, or, of the inodes of a subset, as that
-   * says; may add to `extras`.
-   */
-  metadata(
-    pages: Set<number>,
-    extras: Set<number>,
-    subset: Subset | undefined,
-  ): Pick<Batch, 'puts' | 'removals' | 'superblock'>;
-}
-
-export interface WriteBehindOptions {
-  /** How long a change waits for others, ms. */
-  interval: number;
-  /** Unsaved bytes from which on a commit does not wait. */
-  eagerBytes: number;
-  /** Unsaved bytes of content from which on writers wait. */
-  dirtyLimit: number;
-  /** Unsaved bytes of metadata from which on whoever adds some waits. */
-  metadataLimit: number;
-  chunkSize: number;
-  room: Room;
-  /** Told of each failed commit; undefined when one went through again. */
-  onFailure: (error: StoreError | undefined) => void;
-}
-
-/** A commit that is under way or is to come, and those who wait for it. */
-class Ticket {
-  durability: Durability = 'relaxed';
-  /** Whether somebody waits for it. */
-  wanted = false;
-  /** Why the store did not take everything that this commit was to write. */
-  refused: StoreError | undefined;
-  /** Whether it leaves content out that finds no room. */
-  partial = false;
-  /** Whether everything was tried. */
-  tried = false;
-  /** Waits before further attempts, once room was made for them. */
-  waits: readonly number[] | undefined;
-  /** Whether the store gave its reserve up for it. */
-  relieved = false;
-  readonly done: Promise<void>;
-  resolve!: () => void;
-  reject!: (error: PosixError) => void;
-  constructor() {
-    this.done = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-    // Those who wait have the rejection; a commit that nobody waits for tells onFailure.
-    this.done.catch(() => {});
-  }
-}
 
 const isQuota = (error: unknown): error is StoreError => error instanceof StoreError && error.code === 'quota';
 
