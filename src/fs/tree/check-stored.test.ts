@@ -204,6 +204,12 @@ const CASES: Record<string, Case> = {
     damage: (raw, { a, d }) => set(raw, a, { cookie: recordOf(raw, d).cookie }),
     codes: ['cookie'],
   },
+  'a place in the listing that no listing comes to': {
+    damage: (raw, { a }) => set(raw, a, { cookie: 0 }),
+    codes: ['cookie'],
+    path: () => '/a',
+    mended: (tree, { a }) => expect([...tree.readdir(tree.root, 0)].map(({ inode }) => inode.ino)).toContain(a),
+  },
   'a place in the listing that the next name would get': {
     damage: (raw, { d }) => set(raw, d, { next_cookie: 3 }),
     codes: ['cookie'],

@@ -1,6 +1,7 @@
 // Makes the tree in memory from what a store delivered, and refuses what does not fit together.
 import { assemble } from './assemble.ts';
 import { checkMetadata } from './check-stored.ts';
+import { FIRST_COOKIE } from './directory.ts';
 import { allocatedBytes } from './file-data.ts';
 import { describeFinding } from './findings.ts';
 import type { Inode } from './inode.ts';
@@ -69,8 +70,9 @@ function fitsDirectory(inode: Inode, names: number): boolean {
   if (names === 0 && ino !== ROOT_INO) return nlink === 0 && directory.size === 0;
   if (names !== (ino === ROOT_INO ? 0 : 1)) return false;
   let subdirectories = 0;
-  let last = 0;
-  for (const { inode: child, cookie } of directory.after(0)) {
+  let last = FIRST_COOKIE - 1;
+  // From below every cookie: what a listing would never come to is damage too.
+  for (const { inode: child, cookie } of directory.after(-1)) {
     if (child.directory) subdirectories++;
     if (cookie <= last || cookie >= directory.nextCookie) return false;
     last = cookie;
