@@ -47,7 +47,7 @@ writeFileSync(
   join(ROOT, 'docs', 'scale.svg'),
   plot(
     [
-      { title: 'open, ms of processor', lines: both(({ cpu }) => cpu), limit: 2000 },
+      { title: 'open, ms', lines: both(({ open }) => open), limit: 2000 },
       { title: 'memory, MB', lines: both(({ memory }) => memory), limit: 60 },
       {
         title: 'commit in Chromium, ms',
