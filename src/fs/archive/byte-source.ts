@@ -1,5 +1,6 @@
 // Bytes of a stream in the amounts that a reader wants, never more in memory than one piece of the stream.
 import { ArchiveError } from './archive-error.ts';
+import type { Pace } from './pace.ts';
 
 const GZIP_MAGIC = [0x1f, 0x8b];
 /** Compressed bytes that are inflated at a time: what they can become (a thousand times as much) is in memory at once. */
@@ -10,11 +11,14 @@ export class ByteSource {
   /** Bytes taken so far. */
   offset = 0;
   private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  private readonly pace: Pace | undefined;
   private piece: Uint8Array = NOTHING;
   private ended = false;
 
-  constructor(stream: ReadableStream<Uint8Array>) {
+  /** `pace`: whatever takes bytes, and be it to pass them over, rests and ends as it says. */
+  constructor(stream: ReadableStream<Uint8Array>, pace?: Pace) {
     this.reader = stream.getReader();
+    this.pace = pace;
   }
 
   private async next(): Promise<void> {
@@ -27,6 +31,8 @@ export class ByteSource {
 
   /** Up to `count` bytes as they come, valid until the next call; none at the end. */
   async some(count: number): Promise<Uint8Array> {
+    const pause = this.pace?.step();
+    if (pause) await pause;
     if (this.piece.length === 0) await this.next();
     const part = this.piece.subarray(0, count);
     this.piece = this.piece.subarray(part.length);
@@ -74,10 +80,11 @@ export class ByteSource {
 
 /**
  * The bytes of a stream, inflated where it begins as gzip does. `onBytes` is told of the bytes taken from the stream
- * itself. The source's methods reject with ArchiveError where the compression is damaged, and as the stream does.
+ * itself. The source's methods reject with ArchiveError where the compression is damaged, and as stream and pace do.
  */
 export async function openBytes(
   stream: ReadableStream<Uint8Array>,
+  pace: Pace,
   onBytes: (count: number) => void = () => {},
 ): Promise<ByteSource> {
   const raw = new ByteSource(stream);
@@ -111,6 +118,7 @@ export async function openBytes(
       },
       { highWaterMark: 0 },
     ),
+    pace,
   );
 }
 

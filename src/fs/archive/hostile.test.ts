@@ -434,6 +434,45 @@ describe('more than there is room for', () => {
   });
 });
 
+describe('that never comes to anything can be given up', () => {
+  const PIECES = 50_000;
+  const cases: [what: string, first: Uint8Array, then: Uint8Array][] = [
+    [
+      'content of what is left out',
+      entryBytes(file('x', { typeflag: 'Z', size: 2 ** 33 - 1 })),
+      new Uint8Array(65_536),
+    ],
+    [
+      'long names, and never whose',
+      END.subarray(END.length),
+      entryBytes({ typeflag: 'L', content: new Uint8Array(600) }),
+    ],
+    ['an extended header that is not read', entryBytes({ typeflag: 'x', size: 2 ** 33 - 1 }), new Uint8Array(65_536)],
+  ];
+
+  it.each(cases)('%s', async (_, first, then) => {
+    const endless = (): ReadableStream<Uint8Array> => {
+      let pieces = 0;
+      return new ReadableStream<Uint8Array>({
+        pull(controller) {
+          if (pieces === PIECES) controller.close();
+          else controller.enqueue(pieces === 0 && first.length > 0 ? first : then.slice());
+          pieces++;
+        },
+      });
+    };
+    const given = new Error('given up');
+    for (const read of [
+      (signal: AbortSignal) => verifyArchive(endless(), signal),
+      async (signal: AbortSignal) => void (await importArchive(await newTree(), endless(), { signal })),
+    ]) {
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(given), 0);
+      await expect(read(controller.signal)).rejects.toBe(given);
+    }
+  });
+});
+
 it('takes fifty thousand tiny entries', async () => {
   const COUNT = 50_000;
   let at = 0;

@@ -55,14 +55,10 @@ export async function importArchive(
 
 /** Reads an archive to its end and puts nothing anywhere. Rejects with ArchiveError, and as importArchive. */
 export async function verifyArchive(stream: ReadableStream<Uint8Array>, signal?: AbortSignal): Promise<void> {
-  const pace = new Pace(signal);
-  const source = await openBytes(stream);
+  const source = await openBytes(stream, new Pace(signal));
   try {
     const reader = new ArchiveReader(source);
-    while (await reader.next()) {
-      const pause = pace.step();
-      if (pause) await pause;
-    }
+    while (await reader.next());
   } finally {
     await source.close();
   }
@@ -81,7 +77,7 @@ const FORMATS: Readonly<Partial<Record<EntryType, number>>> = {
 
 class Importer {
   private readonly tree: Tree;
-  private readonly pace: Pace;
+  private readonly signal: AbortSignal | undefined;
   private readonly onProgress: (done: number, path: string) => void;
   private readonly paths: ArchivePaths;
   private readonly report: ImportReport = { entries: 0, bytes: 0, left: [], leftCount: 0 };
@@ -89,25 +85,26 @@ class Importer {
   private readonly last = new Map<Inode, Saved>();
   private readonly chunk: Uint8Array;
   private taken = 0;
+  /** The path that it is at. */
+  private path = '';
 
   constructor(tree: Tree, { signal, onProgress = () => {} }: ImportOptions) {
     this.tree = tree;
-    this.pace = new Pace(signal);
+    this.signal = signal;
     this.onProgress = onProgress;
     this.paths = new ArchivePaths(tree);
     this.chunk = new Uint8Array(tree.chunkSize);
   }
 
   async run(stream: ReadableStream<Uint8Array>): Promise<ImportReport> {
-    const source = await openBytes(stream, (count) => {
+    const source = await openBytes(stream, new Pace(this.signal), (count) => {
       this.taken += count;
+      this.onProgress(this.taken, this.path);
     });
     try {
       const reader = new ArchiveReader(source);
       for (let entry = await reader.next(); entry; entry = await reader.next()) {
-        this.onProgress(this.taken, entry.path);
-        const pause = this.pace.step();
-        if (pause) await pause;
+        this.path = entry.path;
         await this.entry(entry, reader);
       }
       if (!reader.ended) this.leave('', 'the archive has no mark of its end: something may be missing');
@@ -231,9 +228,6 @@ class Importer {
         await tree.write(inode, at, bytes.length, readerOf(bytes), false);
         at += bytes.length;
         this.report.bytes += bytes.length;
-        this.onProgress(this.taken, entry.path);
-        const pause = this.pace.step();
-        if (pause) await pause;
       }
     }
     if (entry.size > inode.size) tree.setattr(inode, { size: entry.size });

@@ -63,15 +63,15 @@ export function encodeTime({ s, ns }: Time): string {
 
 /** Undefined for what is no time; what is finer than nanoseconds is cut off towards the past. */
 export function decodeTime(text: string): Time | undefined {
-  const match = /^(-?)(\d{1,15})(?:\.(\d*))?$/.exec(text);
+  const match = /^(-?)(\d{1,16})(?:\.(\d*))?$/.exec(text);
   if (!match) return undefined;
   const [, sign, whole, fraction = ''] = match;
-  const seconds = Number(whole);
   const ns = Number(fraction.slice(0, 9).padEnd(9, '0'));
   const finer = /[1-9]/.test(fraction.slice(9)) ? 1 : 0;
-  if (!sign) return { s: seconds, ns };
-  const before = ns + finer;
-  return before === 0 ? { s: 0 - seconds, ns: 0 } : { s: 0 - seconds - 1, ns: 1_000_000_000 - before };
+  const before = sign ? ns + finer : 0;
+  const s = sign ? 0 - Number(whole) - (before === 0 ? 0 : 1) : Number(whole);
+  if (!Number.isSafeInteger(s)) return undefined;
+  return { s, ns: !sign ? ns : before === 0 ? 0 : 1_000_000_000 - before };
 }
 
 /** A whole number of a record that is not negative; undefined for anything else. */
