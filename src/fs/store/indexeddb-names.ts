@@ -1,6 +1,7 @@
 // Names of trees, and which database each of them has: a registry, so that a rename moves no data and a tree that is
 // being made has no name before it is whole.
 import { entries, promisifyRequest } from 'idb-keyval';
+import { randomToken } from '../../base/token.ts';
 import { StoreError } from '../tree/store.ts';
 import { abort, deleteTreeDatabase, openTreeDatabase, outcome, storeError, within } from './indexeddb-format.ts';
 
@@ -57,7 +58,7 @@ class Known {
   /** A database name that nothing has. */
   fresh(name: string): string {
     let database: string;
-    do database = `${databaseName(name)}~${crypto.randomUUID().slice(0, 8)}`;
+    do database = `${databaseName(name)}~${randomToken().slice(0, 8)}`;
     while (this.has(database));
     return database;
   }
