@@ -85,11 +85,13 @@ it(
   async () => {
     mkdirSync(join(folder, 'full'));
     writeFileSync(join(folder, 'full/file'), '');
+    mkdirSync(join(folder, 'folder.tar'));
     writeFileSync(join(folder, 'no.tar'), 'nothing');
     const before = readdirSync(folder).sort();
     const cases: [string[], RegExp][] = [
       [['--save', at('full')], /full is not empty/],
       [['--save', at('no.tar/x.tar')], /no\.tar is no folder/],
+      [['--save', at('folder.tar')], /folder\.tar is a folder, and is named as an archive/],
       [['--save', at('none/x.tar')], /ENOENT/],
       [['--load', at('no.tar')], /no\.tar: This is no tar archive/],
     ];

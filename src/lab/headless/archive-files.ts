@@ -1,4 +1,5 @@
 // Tar archives of the host's disk: into a tree, and of one.
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
@@ -71,9 +72,11 @@ async function withFile<T>(path: string, body: (stream: ReadableStream<Uint8Arra
  * where this rejects, a file of that name is what it was. Rejects with errors of the host, or the signal's reason.
  */
 export async function saveArchive(tree: Tree, path: string, signal?: AbortSignal): Promise<void> {
-  const part = `${path}.part`;
+  const part = `${path}.part-${process.pid}`;
   const pieces = archiveTree(tree, { signal });
-  const file = createWriteStream(part, { flush: true });
+  // Nothing that is there by that name is written over.
+  const file = createWriteStream(part, { flush: true, flags: 'wx' });
+  await once(file, 'open');
   try {
     if (path.toLowerCase().endsWith('z')) await pipeline(pieces, createGzip(), file);
     else await pipeline(pieces, file);

@@ -44,8 +44,8 @@ Options
                    has replaces files of the same name
   --save PATH      write the tree there at the end, when the guest has stopped: NAME.tar, NAME.tar.gz and NAME.tgz
                    are archives with all that is in it; any other name is a folder, new or empty, without devices,
-                   FIFOs, sockets, xattrs and inode attributes, and with owners only where root saves. Nothing is
-                   saved where the guest or the lab failed, or the time was up
+                   FIFOs, sockets, xattrs and inode attributes, with owners only where root saves, and with times to
+                   the microsecond. Nothing is saved where the guest or the lab failed, or the time was up
   --store DIR      keep the tree in this folder; without it the tree is in memory and gone at the end
   --log FILE       write every request to a file of JSON lines
   --timeout SECS   give up after so many seconds, with status 124

@@ -1,4 +1,5 @@
 // `npm run guest`: boots a guest, runs what is asked for in it, ends with its status.
+import type { Stats } from 'node:fs';
 import { access, constants, readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Left } from '../../fs/archive/import-archive.ts';
@@ -144,20 +145,23 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
 
 /** A name that nothing can be saved under costs nothing: it is refused before the guest boots. */
 async function checkSave(path: string): Promise<void> {
-  if (!isArchiveName(path)) checkSaveFolder(path);
+  const found = await statOf(path);
+  if (isArchiveName(path)) {
+    if (found?.isDirectory()) throw new SaveError(`${path} is a folder, and is named as an archive`);
+  } else if (checkSaveFolder(path)) {
+    await access(path, constants.W_OK);
+    return;
+  }
   const above = dirname(resolve(path));
   if (!(await stat(above)).isDirectory()) throw new SaveError(`${above} is no folder`);
   await access(above, constants.W_OK);
 }
 
-const isFile = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
+/** Undefined where nothing is there, or to be seen. */
+const statOf = (path: string): Promise<Stats | undefined> => stat(path).catch(() => undefined);
 
 async function load(tree: Tree, path: string, signal: AbortSignal): Promise<void> {
-  if (await isFile(path)) tell('not loaded', await loadArchive(tree, path, signal));
+  if ((await statOf(path))?.isFile()) tell('not loaded', await loadArchive(tree, path, signal));
   else await loadFolder(tree, path, signal);
 }
 

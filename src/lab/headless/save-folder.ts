@@ -7,6 +7,7 @@ import {
   linkSync,
   lutimesSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   renameSync,
@@ -14,6 +15,7 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Left } from '../../fs/archive/import-archive.ts';
 import { Pace } from '../../fs/archive/pace.ts';
 import type { Dirent } from '../../fs/tree/directory.ts';
@@ -30,23 +32,27 @@ export class SaveError extends Error {
   override readonly name = 'SaveError';
 }
 
-/** Throws SaveError where a tree cannot be saved under this name: something is there that is no empty folder. */
-export function checkSaveFolder(path: string): void {
+/**
+ * Whether there is a folder of this name already. Throws SaveError where a tree cannot be saved under it: something is
+ * there that is no empty folder.
+ */
+export function checkSaveFolder(path: string): boolean {
   let names: string[];
   try {
     names = readdirSync(path);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return;
+    if (code === 'ENOENT') return false;
     if (code !== 'ENOTDIR') throw new SaveError(message);
     throw new SaveError(`${path} is a file: an archive ends in .tar, .tar.gz or .tgz`);
   }
   if (names.length > 0) throw new SaveError(`${path} is not empty`);
+  return true;
 }
 
 /**
- * Writes what is in the tree to a folder, which is new or empty and has all of it when this resolves; where it rejects
- * nothing is left. Returns what could not be kept there: devices, FIFOs and sockets, xattrs and attributes, for which
+ * Writes what is in the tree to a folder. A new one is there when it has all of it; one that is there is filled where
+ * it is, as nothing can be put in place of what is mounted or stood in. Where this rejects nothing is left. Returns what could not be kept there: devices, FIFOs and sockets, xattrs and attributes, for which
  * Node has no call; owners, where the process may not give files away. Rejects with SaveError, errors of the host, or
  * the signal's reason.
  */
@@ -55,18 +61,25 @@ export async function saveFolder(
   path: string,
   signal?: AbortSignal,
 ): Promise<{ left: Left[]; leftCount: number }> {
-  checkSaveFolder(path);
-  const part = `${path.replace(/\/+$/, '')}.part`;
-  rmSync(part, { recursive: true, force: true });
+  const there = checkSaveFolder(path);
+  // A name of its own: nothing else beside it is touched.
+  const folder = there ? path : mkdtempSync(`${resolve(path)}.part-`);
   const saver = new Saver(tree, new Pace(signal));
   try {
-    await saver.save(Buffer.from(part));
-    renameSync(part, path);
+    await saver.save(Buffer.from(folder));
+    if (!there) renameSync(folder, path);
   } catch (error) {
-    rmSync(part, { recursive: true, force: true });
+    if (there) empty(folder);
+    else rmSync(folder, { recursive: true });
     throw error;
   }
   return { left: saver.left, leftCount: saver.left.length };
+}
+
+/** Names are bytes. */
+function empty(folder: string): void {
+  for (const name of readdirSync(folder, { encoding: 'buffer' }))
+    rmSync(Buffer.concat([Buffer.from(`${folder}/`), name]), { recursive: true });
 }
 
 interface OpenDirectory {
@@ -93,12 +106,15 @@ class Saver {
     this.left.push({ path, reason });
   }
 
-  /** Directories get their own attributes behind what is in them, which changes their times. */
+  /**
+   * Fills a folder. Directories get their own attributes at the very end, those inside first: what is put in them
+   * changes their times, and without rights to them nothing could be taken back.
+   */
   async save(path: Buffer): Promise<void> {
     const { tree } = this;
     const open: OpenDirectory[] = [];
+    const whole: OpenDirectory[] = [];
     const enter = (inode: Inode, at: Buffer, shown: string): void => {
-      mkdirSync(at, { mode: 0o700 });
       open.push({ inode, path: at, shown, entries: tree.readdir(inode, 0)[Symbol.iterator]() });
     };
     enter(tree.root, path, '.');
@@ -108,21 +124,24 @@ class Saver {
       const { value, done } = dir.entries.next();
       if (done) {
         open.pop();
-        this.attributes(dir.inode, dir.path, dir.shown);
+        whole.push(dir);
         continue;
       }
       const { name, inode } = value;
       const at = Buffer.concat([dir.path, Buffer.from(`/${name}`, 'latin1')]);
       const shown = `${dir.shown}/${name}`;
       try {
-        if (inode.directory) enter(inode, at, shown);
-        else await this.file(inode, at, shown);
+        if (inode.directory) {
+          mkdirSync(at, { mode: 0o700 });
+          enter(inode, at, shown);
+        } else await this.file(inode, at, shown);
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException;
         if (code === undefined || !OF_ONE_NAME.has(code)) throw error;
         this.leave(shown, message);
       }
     }
+    for (const { inode, path: at, shown } of whole) this.attributes(inode, at, shown);
   }
 
   private async file(inode: Inode, at: Buffer, shown: string): Promise<void> {

@@ -154,9 +154,40 @@ describe('a folder on disk', () => {
     tree.symlink(tree.root, 'link', at('outside'), me);
     const dir = tree.mkdir(tree.root, 'dir', { mode: 0o755, ...me });
     tree.mknod(dir, 'inside', { mode: 0o644, ...me });
-    symlinkSync(at('outside'), at('out.part'));
     await saveFolder(tree, at('out'));
     expect(readdirSync(at('outside'))).toEqual([]);
     expect(readdirSync(at('out')).sort()).toEqual(['dir', 'link']);
+  });
+
+  it('touches nothing beside it, nor does an archive', async () => {
+    const tree = await sample();
+    for (const name of ['out.part', 'a.tar.part']) {
+      mkdirSync(at(name));
+      writeFileSync(join(at(name), 'mine'), '');
+    }
+    await saveFolder(tree, at('out'));
+    await saveArchive(tree, at('a.tar'));
+    expect(readdirSync(folder).sort()).toEqual(['a.tar', 'a.tar.part', 'out', 'out.part']);
+    expect([readdirSync(at('out.part')), readdirSync(at('a.tar.part'))]).toEqual([['mine'], ['mine']]);
+  });
+
+  it('that is there may be where nothing can take its place, and is empty again where saving ends early', async () => {
+    const tree = await sample();
+    mkdirSync(at('behind'));
+    symlinkSync(at('behind'), at('out'));
+    const controller = new AbortController();
+    const inside = tree.mkdir(tree.root, 'last', { mode: 0o755, ...me });
+    tree.restore(inside, { mode: 0 });
+    const readdir = tree.readdir.bind(tree);
+    tree.readdir = (dir, cookie) => {
+      if (dir === inside) controller.abort(new Error('given up'));
+      return readdir(dir, cookie);
+    };
+    await expect(saveFolder(tree, at('out'), controller.signal)).rejects.toThrow('given up');
+    expect(readdirSync(at('behind'))).toEqual([]);
+    await saveFolder(tree, at('out'));
+    expect(readdirSync(at('behind')).length).toBe(6);
+    expect(statSync(at('out/last')).mode & 0o7777).toBe(0);
+    expect(statSync(at('out')).mode & 0o7777).toBe(0o750);
   });
 });
