@@ -279,7 +279,6 @@ export class FileData {
     }
     if (inode.chunksStored) this.behind.drop({ ino: inode.ino, from, to });
     this.count(inode);
-    this.behind.freed();
   }
 
   /** As Tree.fallocate. */
@@ -373,6 +372,7 @@ export class FileData {
     const bytes = allocatedBytes(inode, this.chunkSize);
     inode.blocks = bytes / SECTOR;
     this.room.used += bytes - before * SECTOR;
+    if (inode.blocks < before) this.behind.freed();
   }
 }
 

@@ -167,3 +167,43 @@ it('room that is counted late after a removal is waited for', async () => {
   // The removal, then the rest at once, after 100 ms and after 400 more.
   expect(store.attempts).toBe(4);
 });
+
+it('what only adds names and found no room is tried again in a second', async () => {
+  const { store, tree } = await fullStore();
+  tree.mknod(tree.root, 'more', { mode: S_IFREG | 0o644, ...owner });
+  await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  store.limit *= 2;
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(store.attempts).toBe(2);
+  expect(tree.dirtyBytes).toBe(0);
+});
+
+it('one removal after the other does not keep a full store from storing them', async () => {
+  const { store, tree } = await fullStore();
+  for (let i = 0; i < 20; i++) tree.mknod(tree.root, `${i}`, { mode: S_IFREG | 0o644, ...owner });
+  await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  store.limit *= 100;
+  for (let i = 0; i < 20; i++) {
+    tree.unlink(tree.root, `${i}`);
+    await vi.advanceTimersByTimeAsync(50);
+  }
+  expect(store.attempts).toBeGreaterThan(2);
+});
+
+it('a file that becomes shorter within a chunk makes room, too', async () => {
+  const full = await fullStore();
+  const { store, tree } = full;
+  const file = tree.lookup(tree.root, 'file');
+  if (!file) throw new Error('no file');
+  store.limit += 100_000;
+  await tree.write(file, 0, 50_000, { copyTo: (target) => void target.fill(1) });
+  await tree.sync();
+  store.limit = store.used;
+  await writeLarge(full);
+  await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  store.limit += 2 ** 20 - 45_000;
+  await expect(tree.sync()).rejects.toMatchObject(ENOSPC);
+  tree.setattr(file, { size: 10 });
+  await tree.sync();
+  expect(tree.dirtyBytes).toBe(0);
+});

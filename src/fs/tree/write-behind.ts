@@ -1,6 +1,7 @@
 // Group commit: gathers what changed and writes it, one commit at a time, each the whole tree of one moment, or, where the
 // store is full, as much of it as needs no more room.
 import { PosixError } from '../../base/errno.ts';
+import { Attempts, isQuota, RELIEF_WAITS_MS, waitsFor } from './attempts.ts';
 import type { Chunk, ChunkCache } from './chunk.ts';
 import { DirtySet } from './dirty-set.ts';
 import { type Inode, Lag } from './inode.ts';
@@ -13,22 +14,6 @@ import type { CommitSource, WriteBehindOptions } from './write-behind-options.ts
 
 /** What a page of metadata is taken for in the count of unsaved bytes. */
 const PAGE_ESTIMATE = 4096;
-/** Waits before a failed commit is tried again when nobody asks for it, the least and the most, ms. */
-const RETRIES_MS = [1000, 30_000] as const;
-const FULL_RETRIES_MS = [30_000, 600_000] as const;
-/**
- * Waits before further attempts of a commit for which room was made, ms: browsers count freed room late (Chromium 156:
- * in one of six runs not yet when the next transaction begins).
- */
-const RELIEF_WAITS_MS: readonly number[] = [100, 400, 1600];
-/**
- * Bytes of chunks from which on a commit that found no room is not tried again by those who ask for one: what an aborted
- * transaction wrote counts against the quota, so that each attempt makes a full store fuller.
- */
-const COSTLY_ATTEMPT = 2 ** 20;
-
-const isQuota = (error: unknown): error is StoreError => error instanceof StoreError && error.code === 'quota';
-
 export class WriteBehind {
   /** Changes so far. */
   operation = 0;
@@ -50,17 +35,11 @@ export class WriteBehind {
   private undurable = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private hurried = false;
-  private retryMs = 0;
   /** Whether something has changed since the last commit began that it took. */
   private fresh = false;
   /** Whether room was made since the last commit began. */
   private freedSince = false;
-  /** The last refusal, while the store is full. */
-  private refusal: StoreError | undefined;
-  /** When everything is tried again by itself; 0: with the next commit. */
-  private retryAt = 0;
-  /** Set by a large commit that found no room: what it was to add, and when. Until something is freed. */
-  private costly: { bytes: number; at: number } | undefined;
+  private readonly attempts = new Attempts();
   /** Whether parts are stored while there is no room for everything: names need not wait for it then. */
   private parts = false;
   private lost: StoreError | undefined;
@@ -134,10 +113,10 @@ export class WriteBehind {
   /** There may be room now: content or an inode was removed. */
   freed(): void {
     this.dirty.frees = true;
+    this.attempts.freed();
+    // Once: who removes one thing after the other is not to put it off.
+    if (!this.freedSince && this.failures > 0 && !this.flying && !this.preparing) this.schedule(this.options.interval);
     this.freedSince = true;
-    this.costly = undefined;
-    this.retryAt = 0;
-    if (this.failures > 0 && !this.flying && !this.preparing) this.schedule(this.options.interval);
   }
 
   /** Undefined where a writer may go on, else what it has to wait for before it asks again. */
@@ -177,7 +156,7 @@ export class WriteBehind {
     this.timer = setTimeout(() => {
       this.timer = undefined;
       this.hurried = false;
-      if (retry) this.retryAt = 0;
+      if (retry) this.attempts.due();
       if (this.flying) return;
       this.next ??= new Ticket();
       this.pump();
@@ -208,9 +187,10 @@ export class WriteBehind {
       ticket.reject(new PosixError('EIO', this.lost.message));
       return;
     }
-    if (!ticket.refused && this.refusal && !this.fresh && this.hopeless(ticket)) {
+    const { refusal } = this.attempts;
+    if (!ticket.refused && refusal && !this.fresh && this.hopeless(ticket)) {
       this.next = undefined;
-      ticket.reject(new PosixError('ENOSPC', this.refusal.message));
+      ticket.reject(new PosixError('ENOSPC', refusal.message));
       if (this.timer === undefined) this.wake();
       return;
     }
@@ -233,12 +213,8 @@ export class WriteBehind {
     );
   }
 
-  /** Whether everything need not be tried: it found no room a moment ago. Later, room may have come from elsewhere. */
   private hopeless({ wanted }: Ticket): boolean {
-    const now = performance.now();
-    if (!wanted) return now < this.retryAt;
-    const { costly } = this;
-    return costly !== undefined && this.dirty.bytes >= costly.bytes && now < costly.at + FULL_RETRIES_MS[0];
+    return this.attempts.hopeless(wanted, this.dirty.bytes);
   }
 
   /** Writes what is dirty. From here to the store's copies nothing is awaited: the batch is one moment. */
@@ -249,8 +225,9 @@ export class WriteBehind {
     this.fresh = false;
     this.freedSince = false;
     // Where something was removed that goes first: then there may be room for the rest.
-    if (!ticket.refused && this.refusal && (this.hopeless(ticket) || this.dirty.frees)) {
-      ticket.refused = this.refusal;
+    const { refusal } = this.attempts;
+    if (!ticket.refused && refusal && (this.hopeless(ticket) || this.dirty.frees)) {
+      ticket.refused = refusal;
       ticket.partial = this.leaves();
     }
     if (ticket.partial) this.beginPartial(ticket);
@@ -305,8 +282,7 @@ export class WriteBehind {
   private refusedWhole(ticket: Ticket, error: StoreError, set: DirtySet): void {
     const { dirty, room } = this;
     room.refused(room.used - growthOf(subsetOf(dirty.chunks, this.lagging, this.options.chunkSize)));
-    this.refusal = error;
-    if (set.bytes >= COSTLY_ATTEMPT) this.costly = { bytes: set.bytes, at: performance.now() };
+    this.attempts.refused(error, set.bytes);
     const first = !ticket.refused;
     ticket.refused = error;
     if (first && this.leaves()) {
@@ -357,7 +333,7 @@ export class WriteBehind {
     this.undurable = ticket.durability === 'relaxed';
     if (set.frees && this.dirty.bytes > 0) {
       ticket.partial = false;
-      ticket.waits = this.dirty.bytes < COSTLY_ATTEMPT ? RELIEF_WAITS_MS : RELIEF_WAITS_MS.slice(-1);
+      ticket.waits = waitsFor(this.dirty.bytes);
       this.again(ticket);
     } else if (this.leaves()) this.refuse(ticket, ticket.refused as StoreError);
     else this.again(Object.assign(ticket, { partial: false }));
@@ -429,11 +405,8 @@ export class WriteBehind {
     this.undurable = ticket.durability === 'relaxed';
     if (this.failures > 0) this.options.onFailure(undefined);
     this.failures = 0;
-    this.costly = undefined;
-    this.refusal = undefined;
+    this.attempts.succeeded();
     this.parts = false;
-    this.retryAt = 0;
-    this.retryMs = 0;
     if (ticket.relieved) this.store.restore?.();
     ticket.resolve();
     if (this.next) this.pump();
@@ -449,21 +422,15 @@ export class WriteBehind {
         : new StoreError('io', `A commit failed: ${String(reason)}`, { cause: reason });
     if (error.code === 'lost') this.lost = error;
     this.parts = false;
-    // A part is small, and what it removes makes room: it is tried as often as what fails for another reason.
-    this.backOff(error.code === 'quota' && !ticket.partial ? FULL_RETRIES_MS : RETRIES_MS);
+    // What adds no content is small, and what it removes makes room: tried as often as what fails for another reason.
+    this.attempts.failed(error.code === 'quota' && !ticket.partial && this.dirty.bytes > 0);
     this.reject(ticket, error);
   }
 
   /** Everything is stored but content that finds no room. */
   private refuse(ticket: Ticket, refused: StoreError): void {
-    if (ticket.tried) this.backOff(FULL_RETRIES_MS);
+    if (ticket.tried) this.attempts.failed(true);
     this.reject(ticket, refused);
-  }
-
-  private backOff([least, most]: readonly [number, number]): void {
-    const wait = Math.min(Math.max(this.retryMs, least), most);
-    this.retryAt = performance.now() + wait;
-    this.retryMs = wait * 2;
   }
 
   private reject(ticket: Ticket, error: StoreError): void {
@@ -478,6 +445,6 @@ export class WriteBehind {
   /** Sets the timer after a failure. */
   private wake(): void {
     if (this.freedSince || (this.parts && this.fresh)) this.schedule(this.options.interval);
-    else this.schedule(Math.max(this.retryAt - performance.now(), 0), true);
+    else this.schedule(this.attempts.wait, true);
   }
 }
