@@ -4,10 +4,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FakeChannels } from '../../test/fake-channels.ts';
 import { FakeLocks } from '../../test/fake-locks.ts';
 import { PosixError } from '../base/errno.ts';
-import { heirOf } from '../fs/store/indexeddb-heir.ts';
+import { announceHeir, heirOf } from '../fs/store/indexeddb-heir.ts';
 import { databaseName, TreeNames } from '../fs/store/indexeddb-names.ts';
 import { IndexedDbStore } from '../fs/store/indexeddb-store.ts';
-import { Holder, type HoldHow } from './holder.ts';
+import { Holder, type HolderOptions, type HoldHow } from './holder.ts';
 import { SILENCE } from './take-over.ts';
 import { Trees } from './trees.ts';
 
@@ -46,6 +46,7 @@ class Tab {
   readonly trees: Trees;
   readonly ending = new AbortController();
   holder: Holder | undefined;
+  private readonly registry: TreeNames;
   private readonly browser: Browser;
   private readonly lockManager: LockManager | undefined;
   private readonly deaf: boolean;
@@ -57,16 +58,29 @@ class Tab {
     this.deaf = deaf;
     this.lockManager = hasLocks ? browser.locks.tab(() => this.frozen) : undefined;
     const { factory } = browser;
-    this.trees = new Trees({ names: new TreeNames(factory), locks: this.lockManager, factory });
+    this.registry = new TreeNames(factory);
+    const { lockManager: locks, channel } = this;
+    this.trees = new Trees({ names: this.registry, locks, factory, channel });
   }
 
+  private readonly channel = (name: string) =>
+    this.browser.channels.channel(this.deaf ? `${name}, unheard` : name, () => this.frozen);
+
   async open(how: HoldHow = 'now'): Promise<this> {
-    const { browser, trees } = this;
-    this.holder = await Holder.open(DATABASE, how, {
+    return this.hold(await Holder.open(DATABASE, how, this.options()));
+  }
+
+  async openNamed(how: HoldHow = 'now'): Promise<this> {
+    return this.hold(await Holder.openNamed(this.registry, 't', how, this.options()));
+  }
+
+  private options(): HolderOptions {
+    const { browser, trees, channel } = this;
+    return {
       trees,
       locks: this.lockManager,
       factory: browser.factory,
-      channel: (name) => browser.channels.channel(this.deaf ? `${name}, unheard` : name, () => this.frozen),
+      channel,
       tree: { commitInterval: 1e8 },
       signal: this.ending.signal,
       onGone: ({ code, message }) => {
@@ -79,8 +93,13 @@ class Tab {
       },
       onWanted: () => this.events.push('wanted'),
       onError: (error) => this.events.push(`error: ${error}`),
-    });
-    trees.current = { name: 't', database: DATABASE, tree: this.holder.tree, readOnly: false };
+    };
+  }
+
+  private hold(holder: Holder): this {
+    this.holder = holder;
+    const { trees } = this;
+    trees.current = { name: 't', database: holder.database, tree: holder.tree, readOnly: false };
     trees.guest = {
       pause: async () => void this.events.push('pause'),
       resume: () => void this.events.push('resume'),
@@ -253,6 +272,173 @@ describe('a take-over', () => {
     }
   });
 
+  test('of a tab that died meanwhile gives the tree to nobody: seen in a commit, heard, or while everything is stored', async () => {
+    for (const how of ['commit', 'channel', 'during'] as const) {
+      const browser = new Browser();
+      const a = await browser.tab({ deaf: how === 'commit' }).open();
+      a.make('f');
+      const token = crypto.randomUUID();
+      const { sync } = a.tree;
+      const death = new AbortController();
+      if (how === 'during') {
+        void browser.locks.request(token, {}, () => new Promise<void>((end) => (death.signal.onabort = () => end())));
+        vi.spyOn(a.tree, 'sync').mockImplementationOnce(async () => {
+          await sync.call(a.tree);
+          death.abort();
+          await settle(2);
+        });
+      }
+      await announceHeir(DATABASE, token, browser.factory);
+      browser.channels.channel(DATABASE).postMessage({ say: 'take-over', token, anyway: false });
+      await settle();
+      a.make('g');
+      await a.tree.sync();
+      await settle();
+      expect(a.events, how).toEqual(how === 'during' ? ['wanted', 'pause', 'resume'] : []);
+      expect(await heirOf(DATABASE, browser.factory), how).toBeUndefined();
+      expect(browser.locks.names, how).toEqual([DATABASE]);
+      // And whoever lives gets it.
+      const b = browser.tab();
+      const opening = outcome(b.open('take-over'));
+      await settle();
+      if (how === 'commit') {
+        a.tree.setattr(a.tree.root, { mode: 0o40700 });
+        await a.tree.sync();
+      }
+      expect(await opening, how).toBe('open');
+      expect(b.names, how).toEqual(['f', 'g']);
+    }
+  });
+
+  test('is heard while the first one is still opening the tree, and answered when it has', async () => {
+    for (let distance = 0; distance <= 40; distance += 4) {
+      const browser = new Browser();
+      const before = await browser.tab().open();
+      before.make('f');
+      await before.holder?.close();
+      await settle();
+      const a = browser.tab();
+      const b = browser.tab();
+      const first = outcome(a.open());
+      await settle(distance);
+      // No timer runs: it is not taken from a tab that is only slow.
+      const second = outcome(b.open('take-over'));
+      expect([await first, await second], `${distance}`).toEqual(['open', 'open']);
+      expect(b.names).toEqual(['f']);
+      expect(a.events.filter((event) => event !== 'wanted' && event !== 'pause')).toEqual(['taken-over']);
+      b.make('g');
+      await b.tree.sync();
+    }
+  });
+
+  test('gets signs of life from a tab that is closing the tree, however long that takes', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    a.make('slow');
+    const { close } = a.tree;
+    let go = (): void => {};
+    vi.spyOn(a.tree, 'close').mockImplementationOnce(async () => {
+      await new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      await close.call(a.tree);
+    });
+    const closing = a.holder?.close();
+    const b = browser.tab();
+    const opening = outcome(b.open('take-over'));
+    for (let i = 0; i < 10; i++) {
+      await settle(10);
+      await vi.advanceTimersByTimeAsync(SILENCE / 2);
+    }
+    expect(b.holder).toBeUndefined();
+    go();
+    await closing;
+    expect(await opening).toBe('open');
+    expect(b.names).toEqual(['slow']);
+    expect(a.events).toEqual([]);
+  });
+
+  test('is refused by a task on a tree that nobody has open, which goes on', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    await a.holder?.close();
+    await settle();
+    let end = (): void => {};
+    const task = a.trees.still('t', () => new Promise<void>((resolve) => (end = resolve)));
+    await settle();
+    const b = browser.tab();
+    await expect(b.open('take-over')).rejects.toMatchObject({
+      code: 'not-handed-over',
+      message: expect.stringContaining('at work on the tree'),
+    });
+    expect(await outcome(b.open('take-over-anyway'))).toBe('not-handed-over');
+    end();
+    await task;
+    expect(await outcome(b.open())).toBe('open');
+  });
+
+  test('of a tree that is being replaced opens the new one', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    a.make('old');
+    await a.holder?.close();
+    await settle();
+    // A tab that does not hear the question replaces the tree while it is waited for.
+    const deaf = browser.tab({ deaf: true });
+    let end = (): void => {};
+    const build = deaf.trees.build(
+      't',
+      async (tree) => {
+        tree.mknod(tree.root, 'new', { mode: 0o100644, ...OWNER });
+        await new Promise<void>((resolve) => (end = resolve));
+      },
+      { replace: true },
+    );
+    await settle();
+    const b = browser.tab();
+    const opening = outcome(b.openNamed('take-over'));
+    await settle();
+    end();
+    await build;
+    expect(await opening).toBe('open');
+    expect(b.names).toEqual(['new']);
+    b.make('more');
+    await b.holder?.close();
+    await settle();
+    const c = browser.tab();
+    await c.openNamed();
+    expect(c.names).toEqual(['more', 'new']);
+  });
+
+  test('that steals a tree while another tab builds one in its place leaves what it has', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    a.make('old');
+    await a.holder?.close();
+    await settle();
+    const deaf = browser.tab({ deaf: true });
+    let end = (): void => {};
+    const body = (): Promise<void> => new Promise((resolve) => (end = resolve));
+    const build = outcome(deaf.trees.build('t', body, { replace: true }));
+    await settle();
+    const b = browser.tab();
+    const opening = outcome(b.openNamed('take-over'));
+    await settle();
+    await vi.advanceTimersByTimeAsync(SILENCE);
+    expect(await opening).toBe('open');
+    b.make('mine');
+    await b.tree.sync();
+    end();
+    expect(await build).toMatch(/taken over/);
+    b.make('more');
+    await b.holder?.close();
+    await settle();
+    const c = browser.tab();
+    await c.openNamed();
+    expect(c.names).toEqual(['mine', 'more', 'old']);
+    expect((await browser.factory.databases()).length).toBe(2);
+  });
+
   test('of a tree that nobody has any more is at once', async () => {
     const browser = new Browser();
     const a = await browser.tab().open();
@@ -276,7 +462,7 @@ describe('a first tab that cannot store everything', () => {
       code: 'not-handed-over',
       message: expect.stringMatching(/^\d+ bytes .*ENOSPC/),
     });
-    expect(a.events).toEqual(['wanted', 'pause', 'resume', 'kept']);
+    expect(a.events).toEqual(['wanted', 'pause', 'kept', 'resume']);
     expect(a.messages[0]).toMatch(/^[1-9]\d* bytes/);
     expect(await heirOf(DATABASE, browser.factory)).toBeUndefined();
     expect(await outcome(browser.tab().open())).toBe('locked');
@@ -285,6 +471,16 @@ describe('a first tab that cannot store everything', () => {
     sync.mockRestore();
     expect((await browser.tab().open('take-over')).names).toEqual(['f']);
     expect(a.events.slice(4)).toEqual(['wanted', 'pause', 'taken-over']);
+  });
+
+  test('lets its guest go on where storing fails in a way that nobody foresaw, and keeps the tree', async () => {
+    const browser = new Browser();
+    const a = await browser.tab().open();
+    vi.spyOn(a.tree, 'sync').mockRejectedValueOnce(new TypeError('a mistake'));
+    expect(await outcome(browser.tab().open('take-over'))).toBe('not-handed-over');
+    expect(a.events).toEqual(['wanted', 'pause', 'resume', 'error: TypeError: a mistake']);
+    a.make('f');
+    expect((await browser.tab().open('take-over')).names).toEqual(['f']);
   });
 
   test('lets go where the other one insists, and says what is lost', async () => {
@@ -313,7 +509,7 @@ describe('a first tab that cannot store everything', () => {
     a.make('g');
     await a.tree.sync();
     await settle();
-    expect(a.events).toEqual(['wanted', 'pause', 'resume', 'kept']);
+    expect(a.events).toEqual(['wanted', 'pause', 'kept', 'resume']);
   });
 });
 

@@ -4,8 +4,8 @@ import { StoreError } from '../fs/tree/store.ts';
 import { LabFailure } from './failures.ts';
 
 /*
- * The one that wants the tree leaves its token in the store as `heir`, says so on a channel named as the database, and
- * queues for the lock. The one that has it stops its guest, stores everything and lets the lock go, and gives a sign of
+ * The one that wants the tree has a lock named as its token, which ends with its tab, leaves the token in the store as
+ * `heir`, says so on a channel named as the database, and queues for the tree's lock. The one that has it stops its guest, stores everything and lets the lock go, and gives a sign of
  * life every second meanwhile; or it says why it keeps the tree. After SILENCE the lock is stolen. Either way opening
  * the store makes the heir the owner, in one transaction, and only who is heir then may (IndexedDbStoreOptions.heir):
  * of several that want the tree, the one that asked last gets it. Whoever was owner is fenced by its next commit.
@@ -149,8 +149,8 @@ export class Keeper {
   private busy = false;
   private anyway = false;
   private closed = false;
-  /** Tokens of those who were told that they do not get it. */
-  private readonly refused = new Set<string>();
+  /** Tokens of those who were told that they do not get it, and why. */
+  private readonly refused = new Map<string, string>();
   /** Of those who wait for the answer that is being found. */
   private waiting: string[] = [];
 
@@ -167,13 +167,20 @@ export class Keeper {
     this.handOver = handOver;
     this.onError = onError;
     channel.onmessage = ({ data: word }) => {
-      if (word.say === 'take-over') this.asked(word.token, word.anyway);
+      if (word.say !== 'take-over') return;
+      const why = this.refused.get(word.token);
+      // It was answered when it was seen in a commit, and did not listen yet.
+      if (why !== undefined && !word.anyway) this.say({ say: 'kept', why });
+      else this.ask(word.token, word.anyway);
     };
   }
 
-  /** Somebody wants the tree: heard on the channel, or seen as heir in a commit. */
-  asked(token: string, anyway = false): void {
-    if (this.refused.has(token)) return;
+  /** An heir was seen in a commit. */
+  seen(token: string): void {
+    if (!this.refused.has(token)) this.ask(token, false);
+  }
+
+  private ask(token: string, anyway: boolean): void {
     this.waiting.push(token);
     this.anyway ||= anyway;
     if (this.busy) return;
@@ -200,14 +207,19 @@ export class Keeper {
       if (why === undefined) {
         this.say({ say: 'handed-over' });
         this.close();
-        return;
-      }
-      for (const token of this.waiting) this.refused.add(token);
-      this.waiting = [];
-      this.busy = this.anyway = false;
-      this.say({ say: 'kept', why });
+      } else this.keep(why);
+    } catch (error) {
+      this.keep(`it failed (${String(error)})`);
+      throw error;
     } finally {
       clearInterval(life);
     }
+  }
+
+  private keep(why: string): void {
+    for (const token of this.waiting) this.refused.set(token, why);
+    this.waiting = [];
+    this.busy = this.anyway = false;
+    this.say({ say: 'kept', why });
   }
 }

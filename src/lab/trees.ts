@@ -9,6 +9,7 @@ import { StoreError } from '../fs/tree/store.ts';
 import { Tree } from '../fs/tree/tree.ts';
 import { settled } from './failures.ts';
 import type { NamedTree } from './messages.ts';
+import { type Channel, Keeper } from './take-over.ts';
 import { type TaskContext, TaskRefused } from './tasks.ts';
 import type { BuildOptions, CurrentTree, TreeHost } from './tree-host.ts';
 
@@ -22,6 +23,8 @@ export interface TreesOptions {
   names: TreeNames;
   locks: LockManager | undefined;
   factory: IndexedDbStoreOptions['factory'];
+  /** A channel to the other tabs, by its name. Undefined: there are none. */
+  channel?: ((name: string) => Channel) | undefined;
 }
 
 /** Bytes of content in memory of a tree that is gone through once: more would only be held. */
@@ -47,6 +50,7 @@ export class Trees implements TreeHost {
   private readonly names: TreeNames;
   private readonly locks: LockManager | undefined;
   private readonly factory: IndexedDbStoreOptions['factory'];
+  private readonly channel: TreesOptions['channel'];
   /** By name or database: the end of the last operation on it. */
   private readonly turns = new Map<string, Promise<void>>();
 
@@ -54,6 +58,7 @@ export class Trees implements TreeHost {
     this.names = options.names;
     this.locks = options.locks;
     this.factory = options.factory;
+    this.channel = options.channel;
   }
 
   async list(): Promise<NamedTree[]> {
@@ -142,7 +147,8 @@ export class Trees implements TreeHost {
     const database = await this.database(name);
     await this.inTurn(database, async () => {
       this.notHere(name, database);
-      await this.locked(name, database, async () => {
+      await this.locked(name, database, async (held) => {
+        held();
         await this.names.remove(name);
         await this.discard(database);
       });
@@ -212,14 +218,16 @@ export class Trees implements TreeHost {
     await this.inTurn(`name ${name}`, async () => {
       const before = await this.names.resolve(name);
       if (before !== undefined && !replace) throw refused(`There is a tree “${name}” already.`);
-      const put = async (): Promise<void> => {
+      const put = async (held = () => {}): Promise<void> => {
         const { database, lock } = await this.fresh(name);
         try {
           await fill(database);
+          held();
           if (before === undefined) await this.names.add(name, database);
           else await this.names.replace(name, database);
         } catch (error) {
-          await this.discard(database);
+          // To be told is why it failed. What is left is swept another time.
+          await this.discard(database).catch(() => {});
           throw inTheWay(error, name);
         } finally {
           lock.release();
@@ -253,16 +261,32 @@ export class Trees implements TreeHost {
     if (this.current?.database === database) throw refused(`The tree “${name}” is open here: end the guest first.`);
   }
 
-  private async locked<T>(name: string, database: string, body: () => Promise<T>): Promise<T> {
+  /** `held` throws where the lock was stolen meanwhile: it is called before something is taken away for good. */
+  private async locked<T>(name: string, database: string, body: (held: () => void) => Promise<T>): Promise<T> {
     let lock: TreeLock;
+    let isStolen = false;
+    const onStolen = (): void => {
+      isStolen = true;
+    };
     try {
-      lock = await this.lock(database);
+      lock = await this.lock(database, { onStolen });
     } catch (error) {
       throw inTheWay(error, name);
     }
+    let keeper: Keeper | undefined;
     try {
-      return await body();
+      // Another tab may have replaced or removed it before it was locked.
+      if ((await this.database(name)) !== database) {
+        throw refused(`The tree “${name}” was replaced in another tab or window. Try it again.`);
+      }
+      const busy = async (): Promise<string> => `It is at work on the tree “${name}”, which ends by itself`;
+      const { channel } = this;
+      keeper = channel && new Keeper(channel(database), busy, (error) => console.warn(error));
+      return await body(() => {
+        if (isStolen) throw refused(`The tree “${name}” was taken over by another tab or window.`);
+      });
     } finally {
+      keeper?.close();
       lock.release();
     }
   }

@@ -27,7 +27,8 @@ const fail = (error: unknown): void => post({ type: 'failed', ...explainFailure(
 const factory = self.indexedDB;
 const locks: LockManager | undefined = self.navigator.locks;
 const names = new TreeNames(factory);
-const trees = new Trees({ names, locks, factory });
+const channel = (name: string): BroadcastChannel => new BroadcastChannel(name);
+const trees = new Trees({ names, locks, factory, channel });
 
 let running: Running | undefined;
 /** What has the tree open, from when it is: `close` closes it. */
@@ -73,13 +74,12 @@ async function start(order: Start): Promise<void> {
 async function startGuest({ assets, cmdline, options }: Start, how: 'now' | 'take-over' | 'take-over-anyway') {
   if (assets === undefined) throw new TypeError('a guest needs its image');
   const wasm = await compile(assets.wasm);
-  const database = (await names.resolve(options.tree, { create: true })) as string;
   const news = new CommitNews(post);
-  const holder = await Holder.open(database, how, {
+  const holder = await Holder.openNamed(names, options.tree, how, {
     trees,
     locks,
     factory,
-    channel: (name) => new BroadcastChannel(name),
+    channel,
     tree: {
       reuseInodeNumbers: options.reuse,
       cacheLimit: options.chunkCache * 2 ** 20,
@@ -97,7 +97,7 @@ async function startGuest({ assets, cmdline, options }: Start, how: 'now' | 'tak
     onError: fail,
   });
   opened = holder;
-  const { tree } = holder;
+  const { tree, database } = holder;
   const { kernel, initrd, bios, vgabios } = assets;
   const lab = new Lab(tree, {
     image: { kernel, initrd, bios, vgabios, wasm },

@@ -211,10 +211,16 @@ describe('an heir', () => {
     await store.commit(batch(3, []), 'strict');
     expect(told).toEqual(['me']);
     await store.close();
+    // Another writer's opening leaves it, its own takes it away.
     const next = await writer(factory);
-    const { stores } = await readDatabase(factory as never, 't');
-    expect(stores.tree?.map(([key]) => key)).toEqual(['owner', 'superblock']);
+    const keys = async () => (await readDatabase(factory as never, 't')).stores.tree?.map(([key]) => key);
+    expect(await keys()).toEqual(['heir', 'owner', 'superblock']);
     await next.close();
+    const heir = new IndexedDbStore('t', { factory, heir: true });
+    await announceHeir('t', heir.token, factory as unknown as globalThis.IDBFactory);
+    await heir.open();
+    expect(await keys()).toEqual(['owner', 'superblock']);
+    await heir.close();
   });
 
   test('takes back only what it left', async () => {

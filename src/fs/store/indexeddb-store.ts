@@ -1,5 +1,6 @@
 // A tree in IndexedDB: one database, one transaction a commit, by idb-keyval's functions.
 import { delMany, get, promisifyRequest, setMany, type UseStore } from 'idb-keyval';
+import { randomToken } from '../../base/token.ts';
 import {
   type Batch,
   checkSchema,
@@ -83,7 +84,7 @@ interface Reads {
 
 export class IndexedDbStore implements Store {
   /** Names this writer in `owner` and `heir`. */
-  readonly token: string = crypto.randomUUID();
+  readonly token: string = randomToken();
   private readonly name: string;
   private readonly factory: IDBFactory | undefined;
   private readonly readOnly: boolean;
@@ -171,7 +172,8 @@ export class IndexedDbStore implements Store {
       this.commitRead = superblock?.commit;
       if (!this.readOnly) {
         store.put(this.token, OWNER);
-        store.delete(HEIR);
+        // Another's stays: it waits for an answer.
+        if (this.heir) store.delete(HEIR);
       }
       const result = await read(store, superblock);
       await done;
