@@ -116,6 +116,33 @@ test('a folder is put in with all that is in it', async ({ lab, site }) => {
   ).toBe(`${md5(bytes)}  -\n0\n149`);
 });
 
+test('a folder that is dragged in from outside of the browser is put in with all that is in it', async ({
+  lab,
+  site,
+}) => {
+  const from = join(folder(), 'dragged');
+  mkdirSync(join(from, 'in', 'ner'), { recursive: true });
+  mkdirSync(join(from, 'empty'));
+  writeFileSync(join(from, 'in', 'ner', 'file'), 'content\n');
+  for (let i = 0; i < 120; i++) writeFileSync(join(from, `many-${i}`), `${i}\n`);
+  await lab.open(site);
+  await lab.run('mkdir notes');
+  const pane = new FilesPane(lab);
+  await pane.open();
+  const box = await pane.row('notes').boundingBox();
+  if (!box) throw new Error('the row is not to be seen');
+  const session = await lab.page.context().newCDPSession(lab.page);
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    const data = { items: [], files: [from], dragOperationsMask: 1 };
+    await session.send('Input.dispatchDragEvent', { type, x: box.x + 20, y: box.y + box.height / 2, data });
+  }
+  await expect(pane.outcome).toContainText('121 files');
+  await expect(pane.outcome).toContainText('put into /mnt/lab/notes.');
+  expect(await lab.run('cd notes/dragged; cat in/ner/file; cat many-* | sort -n | tail -1; ls -d empty')).toBe(
+    'content\n119\nempty',
+  );
+});
+
 test('what the guest makes is shown, and is saved byte by byte', async ({ lab, site }) => {
   await lab.open(site);
   const pane = new FilesPane(lab);

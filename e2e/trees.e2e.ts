@@ -1,6 +1,10 @@
 // Trees by name, from the page: made, copied, renamed, deleted, reset, exported, imported, checked and repaired.
 import { readFileSync } from 'node:fs';
-import type { Locator, Page } from '@playwright/test';
+import type { Locator, Page, Worker } from '@playwright/test';
+import { entryBytes, listing, treeOf } from '../test/archives.ts';
+import { Harness } from '../test/browser/harness.ts';
+import { readFixture } from '../test/stored-trees/fixture.ts';
+import { CHUNK, type Described, describeTree } from '../test/stored-trees/scripted-tree.ts';
 import type { LabPage } from './lab-page.ts';
 import { expect, test } from './lab-test.ts';
 import { leastContrast } from './looks.ts';
@@ -87,6 +91,45 @@ function damage(page: Page, store: string, key: string | number[], cut = 0): Pro
       }),
     [store, key, cut] as const,
   );
+}
+
+/** Has the page's dialog for saving choose a file of the browser's own, which is made as that dialog makes one. */
+function chooseSaved(page: Page): Promise<unknown> {
+  return page.addInitScript(() => {
+    Object.assign(window, {
+      showSaveFilePicker: async ({ suggestedName }: { suggestedName: string }) =>
+        (await navigator.storage.getDirectory()).getFileHandle(`chosen-${suggestedName}`, { create: true }),
+    });
+  });
+}
+
+/** The files that were chosen so, by the name that was suggested. */
+async function savedFiles(page: Page): Promise<Record<string, Buffer>> {
+  const files = await page.evaluate(async () => {
+    const found: [string, string][] = [];
+    for await (const [name, handle] of (await navigator.storage.getDirectory()).entries()) {
+      if (!name.startsWith('chosen-')) continue;
+      const file = await (handle as FileSystemFileHandle).getFile();
+      const bytes = Array.from(new Uint8Array(await file.arrayBuffer()), (byte) => String.fromCharCode(byte));
+      found.push([name.slice('chosen-'.length), bytes.join('')]);
+    }
+    return found;
+  });
+  return Object.fromEntries(files.map(([name, bytes]) => [name, Buffer.from(bytes, 'latin1')]));
+}
+
+/** Has files that the page saves take no bytes. Returns what has them go on. */
+async function stopSaving({ page }: LabPage): Promise<() => Promise<void>> {
+  const worker = page.workers()[0] as Worker;
+  await worker.evaluate(() => {
+    const { write } = FileSystemWritableFileStream.prototype;
+    const gate = new Promise<void>((goOn) => Object.assign(globalThis, { goOn }));
+    FileSystemWritableFileStream.prototype.write = async function (data) {
+      await gate;
+      return write.call(this, data);
+    };
+  });
+  return () => worker.evaluate(() => (globalThis as unknown as { goOn: () => void }).goOn());
 }
 
 /** Ends with the guest of another start at its prompt. */
@@ -216,6 +259,104 @@ test('a tree is exported and imported, beside the others and in place of the ope
   await expect(trees.tree('no')).toHaveCount(0);
 });
 
+test('an export goes straight into the file that was chosen, and can be given up', async ({ lab, site }) => {
+  await chooseSaved(lab.page);
+  await lab.open(site);
+  await lab.run('mkdir d; echo content > d/file; ln -s file d/link; head -c 3000000 /dev/urandom > random; sync');
+  const trees = new TreesDialog(lab);
+  await trees.open();
+  const goOn = await stopSaving(lab);
+  await trees.press('Export');
+  await expect(trees.dialog.getByRole('progressbar', { name: 'Exporting default' })).toBeVisible();
+  await expect(trees.dialog.locator('.work')).toContainText('the guest stands still meanwhile');
+  await expect(trees.dialog.getByRole('button', { name: 'Check' })).toBeDisabled();
+  await trees.press('Cancel');
+  await goOn();
+  await expect(trees.outcome).toHaveText('Exporting default: given up.');
+  expect(await savedFiles(lab.page)).toEqual({});
+  expect(await lab.run('cat d/file')).toBe('content');
+
+  await trees.press('Export');
+  await expect(trees.outcome).toHaveText(/^The tree default was exported \(2\.8\d MiB\)\.$/);
+  const [[name, bytes] = [], ...more] = Object.entries(await savedFiles(lab.page));
+  expect([name, more]).toEqual([expect.stringMatching(/^default-\d{4}-\d\d-\d\d\.tar$/), []]);
+  const { tree, report } = await treeOf(new Uint8Array(bytes ?? []));
+  expect(report.leftCount).toBe(0);
+  expect(await listing(tree)).toMatchObject({ 'd/file': 'content\n', 'd/link': '-> file' });
+  expect(tree.lookup(tree.root, 'random')?.size).toBe(3_000_000);
+  await tree.close();
+});
+
+test('an import shows how far it is, and makes no tree where it is given up', async ({ lab, site }) => {
+  await lab.open(site);
+  const trees = new TreesDialog(lab);
+  await trees.open();
+  // More than anybody can wait for: a gibibyte.
+  const header = Array.from(entryBytes({ name: 'large', size: 2 ** 30 }));
+  await lab.page.evaluate((begin) => {
+    const piece = new Blob([new Uint8Array(16 * 2 ** 20).fill(7)]);
+    const parts = [new Blob([new Uint8Array(begin)]), ...Array.from({ length: 64 }, () => piece)];
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(parts, 'large.tar'));
+    const input = document.getElementById('import-tar') as HTMLInputElement;
+    input.files = transfer.files;
+    input.dispatchEvent(new Event('change', { bubbles: true }));
+  }, header);
+  await trees.confirm('Import large.tar');
+  await expect(trees.dialog.getByRole('progressbar', { name: 'Importing large.tar' })).toBeVisible();
+  await expect(trees.dialog.locator('.work')).toContainText(/ MiB of 1\.00 GiB · \d+ %/);
+  await trees.press('Cancel');
+  await expect(trees.outcome).toHaveText('Importing large.tar: given up.');
+  await expect(trees.tree('default')).toBeVisible();
+  await expect(trees.tree('large')).toHaveCount(0);
+});
+
+test('a tree of an older version that cannot be changed is left as it is, and can be exported', async ({
+  lab,
+  site,
+  browserContext,
+}) => {
+  const { database, expected } = readFixture('0.1.0');
+  // A page of the lab's origin, with nothing of the lab in it.
+  const harness = await Harness.open(browserContext, 'test/browser/stores.worker.ts', `${site}harness/`);
+  await harness.call('put', { name: 'virtio-fs-lab:default', database });
+  await harness.close();
+  const { page } = lab;
+  await chooseSaved(page);
+  // As on a disk that is full: chunks of another format find no room.
+  await page.route(/worker-[^/]*\.js$/, async (route) => {
+    const response = await route.fetch();
+    const full = `{
+      const { put } = IDBObjectStore.prototype;
+      IDBObjectStore.prototype.put = function (...words) {
+        if (this.transaction.mode === 'versionchange' && this.name.startsWith('chunks'))
+          throw new DOMException('no room', 'QuotaExceededError');
+        return put.apply(this, words);
+      };
+    }`;
+    await route.fulfill({ response, body: `${full}\n${await response.text()}` });
+  });
+  await page.goto(site);
+  await lab.waitForFailure('tree-old');
+  await expect(lab.failure).toContainText('Nothing was changed.');
+  const trees = new TreesDialog(lab);
+  await trees.open();
+  await trees.press('Export');
+  await expect(trees.outcome).toContainText('The tree default was exported');
+  const [bytes] = Object.values(await savedFiles(page));
+  // With all that it has, in inodes of their own.
+  const { tree, report } = await treeOf(new Uint8Array(bytes ?? []), { chunkSize: CHUNK });
+  expect(report.leftCount).toBe(0);
+  const known = (all: Described[]) => all.map(({ ino, generation, cookie, ...rest }) => rest);
+  expect(known(await describeTree(tree))).toEqual(known(expected));
+  await tree.close();
+
+  // With room again it is opened as any other.
+  await page.unroute(/worker-[^/]*\.js$/);
+  await lab.reload();
+  expect(await lab.run('cat dir/text; readlink dir/link')).toContain('text');
+});
+
 test('a folder is saved as an archive from the Files pane', async ({ lab, site }) => {
   await lab.page.addInitScript(() => Object.assign(window, { showSaveFilePicker: undefined }));
   await lab.open(site);
@@ -294,6 +435,7 @@ test('what room there is, what is not stored, and a limit of one’s own', async
   await expect(storage).toContainText(/Used2\.00 MiB/);
   await expect(storage).toContainText(/Available6\.00 MiB the least of .*your limit of 8\.00 MiB/);
   await expect(storage).toContainText('of at most 16.0 MiB');
+  await expect(storage).toContainText(/When the disk is lowthe browser (keeps|may remove) the files/);
   await storage.getByRole('button', { name: 'Save now' }).click();
   await expect(storage).toContainText('Everything is stored.');
   await expect(storage).toContainText(/Unsaved0 B/);
