@@ -79,6 +79,16 @@ describe('tasks on files', () => {
     await refused(tasks['list-files']({ do: 'list-files', expanded: [1], ...nothing }, quiet()), 'No tree is open.');
   });
 
+  test('directories in each other, deeper than calls can be', async () => {
+    const { tasks, tree } = await opened();
+    const DEPTH = 30_000;
+    let dir = tree.root;
+    for (let i = 0; i < DEPTH; i++) dir = tree.mkdir(dir, 'd', { mode: 0o755, ...OWNER });
+    const { removed } = await tasks['remove-file']({ do: 'remove-file', parent: 1, cookie: 3 }, quiet());
+    expect(removed).toBe(DEPTH);
+    expect(tree.counters.inodes).toBe(1);
+  });
+
   test('a removal that is given up stops between two names', async () => {
     const { tasks, tree } = await opened();
     const dir = tree.mkdir(tree.root, 'many', { mode: 0o755, ...OWNER });
@@ -140,20 +150,38 @@ class FakeFolder {
         truncate: (size: number) => this.grown(name, size),
         close: () => {},
       }),
-      createWritable: async () => ({
-        write: async ({ position, data }: { position: number; data: Uint8Array }) => {
-          const size = (this.files.get(name) as Uint8Array).length;
-          this.grown(name, Math.max(size, position + data.length)).set(data, position);
-        },
-        truncate: async (size: number) => this.grown(name, size),
-        close: async () => {},
-        abort: async () => void this.files.delete(name),
-      }),
+      remove: async () => void this.files.delete(name),
+      createWritable: async () => {
+        const before = this.files.get(name) as Uint8Array<ArrayBuffer>;
+        return {
+          write: async ({ position, data }: { position: number; data: Uint8Array }) => {
+            const size = (this.files.get(name) as Uint8Array).length;
+            this.grown(name, Math.max(size, position + data.length)).set(data, position);
+          },
+          truncate: async (size: number) => this.grown(name, size),
+          close: async () => {},
+          // The content that was there before stays: of a file that was just chosen, none.
+          abort: async () => void this.files.set(name, before),
+        };
+      },
     };
   };
 }
 
 describe('a download', () => {
+  test('says which file it is at, as text', async () => {
+    const { tasks, tree } = await opened();
+    const inode = tree.mknod(tree.root, 'gr\xc3\xb6\xc3\x9fe', { mode: 0o644, ...OWNER });
+    await tree.write(inode, 0, 3, readerOf(Uint8Array.of(1, 2, 3)));
+    const said = new Set<string>();
+    const context = { signal: new AbortController().signal, report: ({ what }: { what: string }) => said.add(what) };
+    const folder = new FakeFolder();
+    const to = (await folder.getFileHandle('chosen')) as never;
+    await tasks.download({ do: 'download', ino: inode.ino, to }, context);
+    expect(folder.files.get('chosen')).toEqual(Uint8Array.of(1, 2, 3));
+    expect([...said]).toEqual(['/größe']);
+  });
+
   const sinks: [string, (folder: FakeFolder) => Promise<Sink>][] = [
     ['a file of the browser', (folder) => ownFile(folder as never, 1000, () => 0.5)],
     ['memory', async () => blobFile()],
@@ -203,6 +231,13 @@ describe('a download', () => {
       'The disk is full.',
     );
     expect(folder.files.size).toBe(0);
+    const chosen = await chosenFile((await folder.getFileHandle('chosen')) as never);
+    await expect(saveFile(tree, inode, chosen, '', context)).rejects.toThrow('enough');
+    expect(folder.files.size).toBe(0);
+    const handle = await folder.getFileHandle('older');
+    folder.files.set('older', Uint8Array.of(1));
+    await expect(saveFile(tree, inode, await chosenFile(handle as never), '', context)).rejects.toThrow('enough');
+    expect(folder.files.get('older')).toEqual(Uint8Array.of(1));
     expect(inode.holds).toBe(0);
   });
 

@@ -7,7 +7,7 @@ import { direntOf, FileRows } from './file-rows.ts';
 import type { FileTasks, Task, TaskResult } from './messages.ts';
 import { posixWords } from './posix-words.ts';
 import { saveFile, sinkFor } from './save-file.ts';
-import { type TaskContext, TaskRefused, type TaskTable } from './tasks.ts';
+import { pathText, type TaskContext, TaskRefused, type TaskTable } from './tasks.ts';
 import { FOLDER_MODE, findTaken, HOST_OWNER, nameBytes, Upload } from './upload.ts';
 
 /** Rows of one answer at most. */
@@ -93,7 +93,7 @@ export function fileTasks(
       const inode = tree.inode(ino);
       if (!inode || (inode.mode & S_IFMT) !== S_IFREG) throw new TaskRefused('The file is not there any more.');
       const sink = await sinkFor(to);
-      return { content: await saveFile(tree, inode, sink, tree.path(inode) ?? '', context) };
+      return { content: await saveFile(tree, inode, sink, pathText(tree.path(inode) ?? ''), context) };
     }),
 
     'make-folder': inWords<'make-folder'>(async ({ parent, name }) => {
@@ -126,17 +126,24 @@ export function fileTasks(
 /** Removes a name and all below it, what is inside first. Rejects with PosixError, or the signal's reason. */
 async function remove(tree: Tree, dir: Inode, dirent: Dirent, context: TaskContext): Promise<number> {
   let removed = 0;
-  const visit = async (above: Inode, { name, inode }: Dirent): Promise<void> => {
-    if (inode.directory) {
-      for (const inner of tree.readdir(inode, 0)) await visit(inode, inner);
-      tree.rmdir(above, name);
-    } else tree.unlink(above, name);
+  // Not by recursion: directories can be in each other deeper than calls.
+  const enter = (above: Inode, { name, inode }: Dirent) => ({ above, name, inode, inner: inode.directory?.after(0) });
+  const way = [enter(dir, dirent)];
+  for (let last = way.at(-1); last; last = way.at(-1)) {
+    const { above, name, inode, inner } = last;
+    const next = inner?.next();
+    if (next && !next.done) {
+      way.push(enter(inode, next.value));
+      continue;
+    }
+    way.pop();
+    if (inner) tree.rmdir(above, name);
+    else tree.unlink(above, name);
     removed++;
-    if (removed % STEP !== 0) return;
+    if (removed % STEP !== 0) continue;
     context.report({ done: removed, total: undefined, what: '' });
     await new Promise((resolve) => setTimeout(resolve, 0));
     context.signal.throwIfAborted();
-  };
-  await visit(dir, dirent);
+  }
   return removed;
 }

@@ -22,6 +22,16 @@ export interface Sink {
   abandon(): Promise<void>;
 }
 
+/** The chooser makes the file, empty; not every browser can take it back. */
+async function removeEmpty(file: FileSystemFileHandle & { remove?: () => Promise<void> }): Promise<void> {
+  try {
+    if ((await file.getFile()).size === 0) await file.remove?.();
+  } catch (error) {
+    // The person took the right to it back, or removed it.
+    if (!(error instanceof DOMException)) throw error;
+  }
+}
+
 /** A file of the person's: it has the new content when it is whole, and not before. */
 export async function chosenFile(handle: FileSystemFileHandle): Promise<Sink> {
   const stream = await handle.createWritable();
@@ -32,7 +42,10 @@ export async function chosenFile(handle: FileSystemFileHandle): Promise<Sink> {
       await stream.close();
       return undefined;
     },
-    abandon: () => stream.abort(),
+    async abandon() {
+      await stream.abort();
+      await removeEmpty(handle);
+    },
   };
 }
 

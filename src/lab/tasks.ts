@@ -1,4 +1,5 @@
 // Work that the page asks for and that takes its time: with progress, a way to give it up, and one answer each.
+import { stringToBytes } from '../base/iov.ts';
 import { explainFailure } from './failures.ts';
 import type { FromWorker, Progress, Task, TaskFailureCode, TaskName, TaskResult } from './messages.ts';
 
@@ -12,6 +13,11 @@ export interface TaskContext {
   /** Tells how far the task is; not every report reaches the page. */
   report(progress: Progress): void;
 }
+
+const utf8 = new TextDecoder();
+
+/** A path of a tree as progress shows it: what is no text looks like it. */
+export const pathText = (path: string): string => utf8.decode(stringToBytes(path));
 
 /** One function a task. Rejects with TaskRefused, TaskCancelled, or what explainFailure() knows. */
 export type TaskTable<Names extends TaskName = TaskName> = {

@@ -1,6 +1,5 @@
 // The tasks that take trees out of the browser as tar archives, and in again.
 import { Errno, PosixError } from '../base/errno.ts';
-import { stringToBytes } from '../base/iov.ts';
 import { ArchiveError } from '../fs/archive/archive-error.ts';
 import { type ArchiveOptions, archiveSize, archiveTree } from '../fs/archive/archive-writer.ts';
 import { type ImportReport, importArchive } from '../fs/archive/import-archive.ts';
@@ -9,14 +8,10 @@ import type { Tree } from '../fs/tree/tree.ts';
 import { LabFailure } from './failures.ts';
 import { posixWords } from './posix-words.ts';
 import { type Sink, sinkFor } from './save-file.ts';
-import { TaskRefused, type TaskTable } from './tasks.ts';
+import { pathText, TaskRefused, type TaskTable } from './tasks.ts';
 import type { TreeHost } from './tree-host.ts';
 
 type TransferTask = 'export-tree' | 'import-tree';
-
-const utf8 = new TextDecoder();
-/** For the progress only: what is no text looks like it. */
-const textOf = (path: string): string => utf8.decode(stringToBytes(path));
 
 /** Errors of the tree, of the archive and of the browser's files in words for people. */
 function inWords(error: unknown, signal: AbortSignal): unknown {
@@ -56,11 +51,11 @@ export function transferTasks(
           options.onEntry = (path) => {
             at = path;
           };
-          const content = await send(to, sink, async (file) => {
+          const content = await send(await sink(to), async (file) => {
             for await (const piece of archiveTree(tree, options)) {
               await file.write(done, piece);
               done += piece.length;
-              report({ done, total, what: textOf(at) });
+              report({ done, total, what: pathText(at) });
             }
             signal.throwIfAborted();
             return file.finish(done);
@@ -75,7 +70,8 @@ export function transferTasks(
     async 'import-tree'({ name, from, replace }, { signal, report }) {
       let imported: ImportReport | undefined;
       const fill = async (tree: Tree): Promise<void> => {
-        const onProgress = (done: number, path: string): void => report({ done, total: from.size, what: textOf(path) });
+        const onProgress = (done: number, path: string): void =>
+          report({ done, total: from.size, what: pathText(path) });
         imported = await importArchive(tree, from.stream(), { signal, onProgress });
       };
       try {
@@ -89,27 +85,11 @@ export function transferTasks(
 }
 
 /** Has a file written; where that fails, nothing of it is left. */
-async function send<T>(
-  to: FileSystemFileHandle | undefined,
-  sink: (to: FileSystemFileHandle | undefined) => Promise<Sink>,
-  body: (file: Sink) => Promise<T>,
-): Promise<T> {
-  const file = await sink(to);
+async function send<T>(file: Sink, body: (file: Sink) => Promise<T>): Promise<T> {
   try {
     return await body(file);
   } catch (error) {
     await file.abandon();
-    if (to) await removeEmpty(to);
     throw error;
-  }
-}
-
-/** The chooser makes the file, empty; not every browser can take it back. */
-async function removeEmpty(file: FileSystemFileHandle & { remove?: () => Promise<void> }): Promise<void> {
-  try {
-    if ((await file.getFile()).size === 0) await file.remove?.();
-  } catch (error) {
-    // The person took the right to it back, or removed it.
-    if (!(error instanceof DOMException)) throw error;
   }
 }
