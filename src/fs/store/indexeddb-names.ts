@@ -4,6 +4,7 @@ import { entries, promisifyRequest } from 'idb-keyval';
 import { randomToken } from '../../base/token.ts';
 import { StoreError } from '../tree/store.ts';
 import { abort, deleteTreeDatabase, openTreeDatabase, outcome, storeError, within } from './indexeddb-format.ts';
+import { beginNewLog } from './indexeddb-log.ts';
 
 /*
  * The registry is the database `virtio-fs-lab`, with one object store, `trees`:
@@ -77,6 +78,8 @@ interface Change<T> {
 /** Each method is one transaction; all reject with StoreError, 'name' where a name is taken, unknown or no name. */
 export class TreeNames {
   private readonly factory: IDBFactory | undefined;
+  /** Before the first change: a process before may have been killed while it wrote. */
+  private sound: Promise<void> | undefined;
 
   constructor(factory: IDBFactory | undefined = globalThis.indexedDB) {
     this.factory = factory;
@@ -248,7 +251,9 @@ export class TreeNames {
     return this.transact('readonly', (known) => ({ result: known }));
   }
 
-  private change<T>(body: (known: Known) => Change<T>): Promise<T> {
+  private async change<T>(body: (known: Known) => Change<T>): Promise<T> {
+    this.sound ??= beginNewLog(this.available());
+    await this.sound;
     return this.transact('readwrite', body);
   }
 
