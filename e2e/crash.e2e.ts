@@ -6,7 +6,8 @@ import { serve } from '../scripts/static-server.mjs';
 import { GuestTrial } from '../test/crash/guest-trial.ts';
 import { type Killed, TreeTrial } from '../test/crash/trial.ts';
 
-const RUNS = Number(process.env.CRASH_RUNS ?? 25);
+const USUAL = 25;
+const RUNS = Number(process.env.CRASH_RUNS ?? USUAL);
 const SEED = Number(process.env.CRASH_SEED ?? 4);
 
 /** Six of 25. */
@@ -78,5 +79,6 @@ test('at least a third of the kills were between the start of a transaction and 
       `changes of a life were found (${sum((kill) => kill.found)} in all), ${sum((kill) => kill.durable)} had been ` +
       `acknowledged by ${sum((kill) => kill.acknowledgements)} syncs; ${sum((kill) => kill.commits)} commits`,
   );
-  expect(inside).toBeGreaterThanOrEqual(kills.length / 3);
+  // About 70 of 100 are; of a few kills chance may have it otherwise.
+  if (RUNS >= USUAL) expect(inside).toBeGreaterThanOrEqual(kills.length / 3);
 });
