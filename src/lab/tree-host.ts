@@ -11,6 +11,8 @@ export interface CurrentTree {
   readonly tree: Tree;
   /** A view of what another tab writes, or may write: every change is EROFS. */
   readonly readOnly: boolean;
+  /** Of a view: has it read anew where that tab has changed the tree. Whether this tree is not the open one any more. */
+  renew?(): Promise<boolean>;
 }
 
 export interface BuildOptions {

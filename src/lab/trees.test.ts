@@ -6,6 +6,7 @@ import { readerOf } from '../base/iov.ts';
 import { databaseName, TreeNames } from '../fs/store/indexeddb-names.ts';
 import { IndexedDbStore } from '../fs/store/indexeddb-store.ts';
 import { checkTree } from '../fs/tree/check-tree.ts';
+import { ReadOnlyTree } from '../fs/tree/read-only-tree.ts';
 import { Tree } from '../fs/tree/tree.ts';
 import type { Task, TaskName, TaskResult } from './messages.ts';
 import { TaskCancelled, type TaskContext, TaskRefused } from './tasks.ts';
@@ -256,6 +257,49 @@ describe('a tree that another tab has open', () => {
     expect(await browser.databases()).toEqual([databaseName('a')]);
     tree.mknod(tree.root, 'g', FILE);
     await tree.sync();
+  });
+});
+
+test('a tree that is only looked at is checked while nobody has it, and is not beside its writer', async () => {
+  const browser = new Browser();
+  const other = browser.tab();
+  const tree = await other.open('a');
+  await tree.sync();
+  const tab = browser.tab();
+  const database = databaseName('a');
+  const store = new IndexedDbStore(database, { factory: browser.factory, readOnly: true });
+  tab.trees.current = { name: 'a', database, tree: await ReadOnlyTree.open(store), readOnly: true };
+  const look = (): Promise<unknown> => tab.trees.withStore('a', 'read', (stored) => stored.open());
+  expect(await refusal(look())).toMatch(/open in another tab/);
+  expect(await refusal(tab.trees.withStore('a', 'write', async () => {}))).toMatch(/open here/);
+  const free = new Browser().tab();
+  await free.run({ do: 'create-tree', name: 'a', example: false });
+  free.trees.current = { ...tab.trees.current, database: (await free.names.resolve('a')) as string };
+  expect(await free.trees.withStore('a', 'read', (stored) => stored.open())).toMatchObject({ superblock: {} });
+});
+
+describe('a name that another tab gave away between its look-up and the lock', () => {
+  test('takes nothing with it', async () => {
+    const browser = new Browser();
+    const a = browser.tab();
+    const b = browser.tab();
+    await a.run({ do: 'create-tree', name: 't', example: false });
+    for (const task of [
+      () => a.run({ do: 'delete-tree', name: 't' }),
+      () => a.trees.still('t', async () => {}),
+      () => a.run({ do: 'rename-tree', from: 't', to: 'u' }),
+    ]) {
+      // Another tab replaces the tree just before it is locked.
+      const { lock } = a.trees;
+      vi.spyOn(a.trees, 'lock').mockImplementationOnce(async (...args) => {
+        await b.run({ do: 'reset-tree', name: 't' });
+        return lock.apply(a.trees, args);
+      });
+      expect(await refusal(task())).toMatch(/replaced in another tab/);
+      expect(await a.list()).toEqual(['t']);
+      expect(await inside(b, 't')).toContain('README');
+      expect(await browser.databases()).toHaveLength(1);
+    }
   });
 });
 

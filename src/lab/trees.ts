@@ -37,7 +37,7 @@ function inTheWay(error: unknown, name: string): unknown {
   if (!(error instanceof StoreError)) return error;
   if (error.code === 'locked')
     return refused(`The tree “${name}” is open in another tab or window. Close it there first.`);
-  if (error.code === 'name') return refused(error.message);
+  if (error.code === 'name' || error.code === 'stale') return refused(error.message);
   return error;
 }
 
@@ -90,7 +90,9 @@ export class Trees implements TreeHost {
   async withStore<T>(name: string, mode: 'read' | 'write', body: (store: IndexedDbStore) => Promise<T>): Promise<T> {
     const database = await this.database(name);
     return this.inTurn(database, async () => {
-      if (this.current?.database !== database) {
+      const { current } = this;
+      // What is only looked at may be changed by another tab at any moment.
+      if (current?.database !== database || (current.readOnly && mode === 'read')) {
         return this.locked(name, database, () => this.store(database, { readOnly: mode === 'read' }, body));
       }
       if (mode === 'write') throw refused(`The tree “${name}” is open here.`);

@@ -20,6 +20,8 @@ export class Viewer {
   private readonly database: string;
   private readonly options: ViewerOptions;
   private shown: { store: IndexedDbStore; tree: Tree } | undefined;
+  /** Under way: the tree is read, where it has changed. */
+  private reading: Promise<void> | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private over = false;
 
@@ -37,7 +39,29 @@ export class Viewer {
     this.shown = { store, tree };
     onTree(tree);
     await before?.tree.close();
-    this.timer = setTimeout(() => this.look(), LOOK_INTERVAL);
+    clearTimeout(this.timer);
+    if (this.over) await tree.close();
+    else this.timer = setTimeout(() => this.look(), LOOK_INTERVAL);
+  }
+
+  /**
+   * Reads the tree anew where it has changed. Whether a tree of onTree() is not what is shown any more. Rejects with
+   * StoreError.
+   */
+  async renew(tree: Tree): Promise<boolean> {
+    if (!this.over && this.shown?.tree === tree) await this.readAnew();
+    return this.shown?.tree !== tree;
+  }
+
+  private readAnew(): Promise<void> {
+    this.reading ??= (async () => {
+      try {
+        if (await this.shown?.store.isStale()) await this.open();
+      } finally {
+        this.reading = undefined;
+      }
+    })();
+    return this.reading;
   }
 
   async close(): Promise<void> {
@@ -49,8 +73,9 @@ export class Viewer {
   private async look(): Promise<void> {
     try {
       if (this.over) return;
-      if (await this.shown?.store.isStale()) await this.open();
-      else this.timer = setTimeout(() => this.look(), LOOK_INTERVAL);
+      await this.readAnew();
+      clearTimeout(this.timer);
+      if (!this.over) this.timer = setTimeout(() => this.look(), LOOK_INTERVAL);
     } catch (error) {
       this.end(error);
     }

@@ -15,6 +15,7 @@ import { transferTasks } from './transfer-tasks.ts';
 import { treeFigures } from './tree-figures.ts';
 import { treeTasks } from './tree-tasks.ts';
 import { Trees } from './trees.ts';
+import { ofView } from './view-tasks.ts';
 import { Viewer } from './viewer.ts';
 
 declare const self: DedicatedWorkerGlobalScope;
@@ -39,6 +40,8 @@ let starting: Promise<void> | undefined;
 /** Orders that came before there was a lab to take them. */
 let early: Order[] = [];
 
+const transfers = transferTasks(trees);
+const files = fileTasks(trees, () => running?.lab.nodeids());
 const tasks = new TaskRunner(
   {
     async sync() {
@@ -54,8 +57,9 @@ const tasks = new TaskRunner(
     },
     ...treeTasks(trees),
     ...checkTasks(trees),
-    ...transferTasks(trees),
-    ...fileTasks(trees, () => running?.lab.nodeids()),
+    ...transfers,
+    ...files,
+    ...ofView(trees, { ...transfers, ...files }),
   },
   post,
   () => performance.now(),
@@ -124,11 +128,11 @@ async function view({ options }: Start): Promise<void> {
   const name = options.tree;
   const database = await names.resolve(name);
   if (database === undefined) throw new StoreError('name', `There is no tree “${name}” yet.`);
-  const viewer = new Viewer(database, {
+  const viewer: Viewer = new Viewer(database, {
     factory,
     tree: { cacheLimit: options.chunkCache * 2 ** 20 },
     onTree(tree) {
-      trees.current = { name, database, tree, readOnly: true };
+      trees.current = { name, database, tree, readOnly: true, renew: () => viewer.renew(tree) };
       const none = { requests: 0, requestsPerSecond: 0, cachedInodes: 0, handles: 0, interrupts: 0, pending: 0 };
       post({ type: 'counters', counters: { ...none, ...treeFigures(tree) } });
     },

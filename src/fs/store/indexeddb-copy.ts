@@ -81,7 +81,7 @@ class Copy {
       await this.range(name, chunkRange(), Math.max(1, Math.floor(BATCH_BYTES / superblock.chunkSize)));
     }
     if ((await this.superblock())?.commit !== superblock.commit) {
-      throw new StoreError('stale', 'The tree was changed while it was copied.');
+      throw new StoreError('stale', 'The tree was changed while it was copied. Try it again.');
     }
     const transaction = this.target.transaction(TREE, 'readwrite', { durability: 'strict' });
     transaction.objectStore(TREE).put({ ...superblock, schema: SCHEMA } satisfies Superblock, SUPERBLOCK);
