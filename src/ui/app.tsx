@@ -58,12 +58,6 @@ export function App({ lab, problems }: { lab: Lab; problems: readonly string[] }
   });
   const files = useMemo(() => new FilesModel(lab), [lab]);
   const actions = useMemo(() => new FileActions(lab, files), [lab, files]);
-  // Without a guest there is nothing else to be seen.
-  useSignalEffect(() => {
-    if (lab.stage.value !== 'viewing') return;
-    front.value = 'side';
-    side.value = 'files';
-  });
   return (
     <>
       <button
