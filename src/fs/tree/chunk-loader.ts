@@ -110,9 +110,9 @@ export class ChunkLoader {
    */
   fetchAhead(inode: Inode, from: number, to: number): void {
     const { runs } = inode;
-    inode.chunks ??= new Map();
     for (let index = runs?.next(from); index !== undefined && index < to; index = runs?.next(index + 1)) {
-      if (inode.chunks.has(index)) continue;
+      if (inode.chunks?.has(index)) continue;
+      inode.chunks ??= new Map();
       const chunk = new Chunk(inode, index, STORED);
       inode.chunks.set(index, chunk);
       this.cache.markAhead(chunk);
@@ -168,7 +168,7 @@ export class ChunkLoader {
   private settle(chunk: Chunk): void {
     if (chunk.dropped) return;
     if (!chunk.bytes) {
-      if (chunk.cut === Number.POSITIVE_INFINITY && !chunk.loading) chunk.inode.chunks?.delete(chunk.index);
+      if (chunk.cut === Number.POSITIVE_INFINITY && !chunk.loading) this.cache.remove(chunk);
     } else if (!chunk.dirty && !chunk.flying) this.cache.touch(chunk);
   }
 }

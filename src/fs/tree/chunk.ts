@@ -151,7 +151,13 @@ export class ChunkCache {
       this.unmarkAhead(chunk);
       this.bytes -= chunk.bytes?.length ?? 0;
       chunk.bytes = undefined;
-      chunk.inode.chunks?.delete(chunk.index);
+      this.remove(chunk);
     }
+  }
+
+  /** The file has it in memory no more; many files have nothing there. */
+  remove({ inode, index }: Chunk): void {
+    inode.chunks?.delete(index);
+    if (inode.chunks?.size === 0) inode.chunks = undefined;
   }
 }

@@ -177,3 +177,13 @@ test('chunks that arrive after another one has failed can be let go of', async (
   expect(tree.counters.cachedBytes).toBeLessThanOrEqual(CHUNK);
   await tree.close();
 });
+
+test('a file of which nothing is in memory any more keeps nothing', async () => {
+  const { store, tree, file } = await cold(0);
+  await contentOf(tree, file);
+  expect(file.chunks).toBeUndefined();
+  store.unreadable = () => true;
+  await expect(tree.read(file, 0, 4 * CHUNK)).rejects.toMatchObject({ errno: 5 });
+  expect(file.chunks).toBeUndefined();
+  await tree.close();
+});
