@@ -71,7 +71,7 @@ async function writer(factory: IDBFactory): Promise<IndexedDbStore> {
   return store;
 }
 
-describe('5.11 reads beside commits', () => {
+describe('5.20 reads beside commits', () => {
   test('a commit is over the object stores of what it changes, and a read over that of its file', async () => {
     const store = await writer(new IDBFactory());
     const seen = scopes();
