@@ -398,6 +398,8 @@ export class IndexedDbStore implements Store {
 
   async close(): Promise<void> {
     this.closed = true;
+    // It would make a database anew that is deleted meanwhile.
+    await this.reopening;
     this.database?.close();
     this.database = undefined;
   }
