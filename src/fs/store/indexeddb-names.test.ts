@@ -3,8 +3,10 @@ import { IDBFactory, IDBKeyRange, IDBObjectStore } from 'fake-indexeddb';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { StoreError } from '../tree/store.ts';
+import { Tree } from '../tree/tree.ts';
 import { openTreeDatabase } from './indexeddb-format.ts';
 import { databaseName, isTreeName, TreeNames } from './indexeddb-names.ts';
+import { IndexedDbStore } from './indexeddb-store.ts';
 
 vi.stubGlobal('IDBKeyRange', IDBKeyRange);
 afterEach(() => {
@@ -141,6 +143,42 @@ describe('trees of release 0.1.0', () => {
     expect(await names.resolve('old')).toBe(databaseName('old'));
     expect(await namesOf(names)).toEqual(['old']);
   });
+});
+
+test('trees are found again when the registry is lost, and what is no tree is not', async () => {
+  const factory = new IDBFactory();
+  const names = new TreeNames(factory);
+  const make = async (database: string): Promise<string> => {
+    const store = new IndexedDbStore(database, { factory });
+    const tree = await Tree.open(store);
+    await tree.sync();
+    await tree.close();
+    return database;
+  };
+  const plain = await make((await names.resolve('a', { create: true })) as string);
+  const apart = await make(await names.fresh('a'));
+  await names.add('b', apart);
+  const copies = [await make(await names.fresh('c')), await make(await names.fresh('c'))].sort();
+  await names.add('c', copies[0] as string);
+  await names.add('d', copies[1] as string);
+  (await openTreeDatabase(factory, await names.fresh('e'), 'write')).close();
+  const before = await names.list();
+  expect(before.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'd']);
+  await new Promise((resolve) => {
+    factory.deleteDatabase('virtio-fs-lab').onsuccess = resolve;
+  });
+
+  const suffix = (database = ''): string => database.slice(-8);
+  const expected = [
+    { name: 'a', database: plain },
+    { name: `a-${suffix(apart)}`, database: apart },
+    { name: 'c', database: copies[0] },
+    { name: `c-${suffix(copies[1])}`, database: copies[1] },
+  ];
+  expect(await names.peek()).toEqual(expected);
+  expect(await names.list()).toEqual(expected);
+  expect(await names.resolve(`a-${suffix(apart)}`)).toBe(apart);
+  expect(await names.leftovers()).toEqual([]);
 });
 
 describe('several tabs', () => {

@@ -1,9 +1,18 @@
 // Names of trees, and which database each of them has: a registry, so that a rename moves no data and a tree that is
 // being made has no name before it is whole.
-import { entries, promisifyRequest } from 'idb-keyval';
+import { entries, get, promisifyRequest } from 'idb-keyval';
 import { randomToken } from '../../base/token.ts';
 import { StoreError } from '../tree/store.ts';
-import { abort, deleteTreeDatabase, openTreeDatabase, outcome, storeError, within } from './indexeddb-format.ts';
+import {
+  abort,
+  deleteTreeDatabase,
+  openTreeDatabase,
+  outcome,
+  SUPERBLOCK,
+  storeError,
+  TREE,
+  within,
+} from './indexeddb-format.ts';
 import { beginNewLog } from './indexeddb-log.ts';
 
 /*
@@ -11,17 +20,25 @@ import { beginNewLog } from './indexeddb-log.ts';
  * - under a tree's name, a string: { database } that it has;
  * - under [database]: {}, for one that no name has: it is being made, or to be removed.
  * A database `virtio-fs-lab:NAME` that is in neither was made by release 0.1.0, which had no registry: it is the tree of
- * that name.
+ * that name. A `virtio-fs-lab:NAME~RANDOM` with a tree in it that is in neither means that the registry was lost: the tree
+ * gets a name again.
  */
 
 const REGISTRY = 'virtio-fs-lab';
 const STORE = 'trees';
 const PREFIX = `${REGISTRY}:`;
 const NAME = /^[\w.-]{1,64}$/;
+const APART = /^(.+)~([0-9a-f]{8})$/;
 
 export interface NamedDatabase {
   name: string;
   database: string;
+}
+
+/** A tree that is not registered, and the names that it may get, the best first. */
+interface Stray {
+  database: string;
+  names: string[];
 }
 
 /** Name of the database that the tree of a name has as long as none of another name has it. */
@@ -85,11 +102,11 @@ export class TreeNames {
     this.factory = factory;
   }
 
-  /** All trees, by name, those of release 0.1.0 among them. */
+  /** All trees, by name; those that are not registered, of release 0.1.0 say, are. */
   async list(): Promise<NamedDatabase[]> {
     const before = await this.read();
-    const old = (await this.allDatabases()).filter((database) => this.isOld(database, before));
-    const known = old.length === 0 ? before : await this.adopt(old);
+    const strays = await this.strays(await this.allDatabases(), before);
+    const known = strays.length === 0 ? before : await this.adopt(strays);
     const all = [...known.databases].map(([name, database]) => ({ name, database }));
     return all.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
@@ -99,9 +116,9 @@ export class TreeNames {
     const databases = await this.allDatabases();
     const known = databases.includes(REGISTRY) ? await this.read() : new Known([]);
     const all = [...known.databases].map(([name, database]) => ({ name, database }));
-    for (const database of databases) {
-      const name = database.slice(PREFIX.length);
-      if (this.isOld(database, known) && !known.databases.has(name)) all.push({ name, database });
+    for (const stray of await this.strays(databases, known)) {
+      const name = stray.names.find((other) => all.every((tree) => tree.name !== other));
+      if (name !== undefined) all.push({ name, database: stray.database });
     }
     return all.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
@@ -201,18 +218,45 @@ export class TreeNames {
     await this.change(() => ({ result: undefined, settled: [database] }));
   }
 
-  private isOld(database: string, known: Known): boolean {
-    return database.startsWith(PREFIX) && isTreeName(database.slice(PREFIX.length)) && !known.has(database);
+  /** Trees that the registry does not know: those of release 0.1.0; and all of them, where it was lost. */
+  private async strays(databases: string[], known: Known): Promise<Stray[]> {
+    const strays: Stray[] = [];
+    for (const database of databases.toSorted()) {
+      if (!database.startsWith(PREFIX) || known.has(database)) continue;
+      const name = database.slice(PREFIX.length);
+      const [, given = '', random] = APART.exec(name) ?? [];
+      if (isTreeName(name)) strays.push({ database, names: [name] });
+      else if (isTreeName(given) && (await this.hasTree(database))) {
+        strays.push({ database, names: [given, `${given.slice(0, 55)}-${random}`] });
+      }
+    }
+    return strays;
   }
 
-  /** Registers databases of release 0.1.0 under the names they have in them. */
-  private adopt(databases: string[]): Promise<Known> {
+  /** Whether there is a superblock: what was not begun, or is a copy that was not finished, is no tree. */
+  private async hasTree(name: string): Promise<boolean> {
+    try {
+      const database = await openTreeDatabase(this.factory, name, 'read');
+      database.onversionchange = () => database.close();
+      try {
+        return (await get(SUPERBLOCK, within(database.transaction(TREE).objectStore(TREE)))) !== undefined;
+      } finally {
+        database.close();
+      }
+    } catch {
+      // It is gone, or none of ours; nobody asked for it.
+      return false;
+    }
+  }
+
+  /** Registers them under the first of their names that is free. */
+  private adopt(strays: Stray[]): Promise<Known> {
     return this.change((known) => {
       const names: NamedDatabase[] = [];
-      for (const database of databases) {
-        const name = database.slice(PREFIX.length);
+      for (const { database, names: wanted } of strays) {
+        const name = wanted.find((other) => !known.databases.has(other));
         // Meanwhile another tab may have had to do with it.
-        if (!this.isOld(database, known) || known.databases.has(name)) continue;
+        if (name === undefined || known.has(database)) continue;
         names.push({ name, database });
         known.databases.set(name, database);
       }
