@@ -429,6 +429,7 @@ test('what room there is, what is not stored, and a limit of one’s own', async
   await page.waitForURL(/limit=8/);
   await lab.waitForStage('ready');
   await lab.run('dd if=/dev/zero of=two bs=1M count=2 2> /dev/null; cat two > /dev/null');
+  expect(await lab.run("sync; df -k . | awk 'END { print $2, $3, $4 }'")).toBe('8192 2048 6144');
   await page.locator('.status .figures').focus();
   await page.keyboard.press('Enter');
   const storage = page.getByRole('dialog', { name: 'Storage' });
