@@ -191,6 +191,10 @@ export class ArchiveReader {
     if (header.mode === undefined) lacks.push('mode: no number');
     if (TYPES[typeflag] === undefined) entry.refused ??= `type ${JSON.stringify(typeflag)} is unknown`;
     if (entry.type === 'character' || entry.type === 'block') checkDevice(entry);
+    // By its name, or a record: what GNU tar lists in its own type for directories is no content.
+    if (stored > 0 && entry.type !== 'file' && typeflag !== Type.gnuDirectory) {
+      lacks.push(`content: ${stored} bytes, and it is a ${entry.type}`);
+    }
     this.attributes(entry, extended);
     this.content = stored;
     this.fill = roundUp(stored) - stored;

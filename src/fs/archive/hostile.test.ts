@@ -225,6 +225,14 @@ describe('left out, with the reason, while the rest is there', () => {
       /NUL/,
       { f: 'content' },
     ],
+    ['a directory with content', [file('d/')], 'd/', /content: 7 bytes/, { d: 'directory' }],
+    [
+      'a socket with content',
+      [file('s', { records: [['SCHILY.filetype', 'socket']] })],
+      's',
+      /content: 7 bytes/,
+      { s: '140000' },
+    ],
     ['an ACL as text', [file('f', { records: [['SCHILY.acl.access', 'user::rwx']] })], 'f', /ACL/, { f: 'content' }],
     [
       'attributes that are unknown',
