@@ -76,8 +76,9 @@ const TEXTS: Readonly<Record<PageFailureCode, Texts>> = {
   }),
   'not-handed-over': ({ detail }) => ({
     title: 'The other tab keeps the tree',
-    what: `It was asked for the tree, and would lose something: ${detail}.`,
-    advice: 'Remove files there, or free space on the disk, and ask again. What is not stored is lost if you insist.',
+    what: `It was asked for the tree, and keeps it: ${detail}.`,
+    advice:
+      'Ask again when that is over. Where room is missing, remove files there, or free space on the disk; what is not stored is lost if you insist.',
     retry: undefined,
     ways: [
       { ...TAKE_OVER, label: 'Ask again' },
