@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { archiveOf, listing, treeOf } from '../archives.ts';
+import { archive, archiveOf, listing, treeOf } from '../archives.ts';
 import { BOOT_TIMEOUT } from './guest.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/lab/headless/guest.ts', import.meta.url));
@@ -70,12 +70,17 @@ it(
 );
 
 it(
-  'a tree goes to a folder, and says what a folder cannot keep',
+  'what an archive must not have stays out, what a folder cannot keep too, and both are told',
   async () => {
-    const { status, stderr } = await guest('--save', at('out'), '-c', 'mkdir d; echo hello > d/f; mkfifo p');
+    writeFileSync(at('hostile.tar'), archive({ name: '../escaped' }, { name: 'inside' }));
+    const words = ['--load', at('hostile.tar'), '--save', at('out'), '-c'];
+    const { status, stderr } = await guest(...words, 'mkdir d; echo hello > d/f; mkfifo p');
     expect(status).toBe(0);
+    expect(stderr).toMatch(/^guest: not loaded: \.\.\/escaped: .*"\.\."/m);
     expect(stderr).toMatch(/^guest: not saved: \.\/p: devices, FIFOs and sockets/m);
     expect(readFileSync(join(folder, 'out/d/f'), 'utf8')).toBe('hello\n');
+    expect(readdirSync(at('out')).sort()).toEqual(['d', 'inside']);
+    expect(readdirSync(folder)).not.toContain('escaped');
   },
   2 * BOOT_TIMEOUT,
 );
