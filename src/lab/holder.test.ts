@@ -7,6 +7,7 @@ import { PosixError } from '../base/errno.ts';
 import { announceHeir, heirOf } from '../fs/store/indexeddb-heir.ts';
 import { databaseName, TreeNames } from '../fs/store/indexeddb-names.ts';
 import { IndexedDbStore } from '../fs/store/indexeddb-store.ts';
+import { Tree } from '../fs/tree/tree.ts';
 import { Holder, type HolderOptions, type HoldHow } from './holder.ts';
 import { SILENCE } from './take-over.ts';
 import { Trees } from './trees.ts';
@@ -446,6 +447,23 @@ describe('a take-over', () => {
     const b = await browser.tab().open('take-over');
     expect(b.names).toEqual([]);
   });
+});
+
+test('a tab that is closed while it opens a tree leaves it closed, with nothing that goes on', async () => {
+  const browser = new Browser();
+  const a = browser.tab();
+  const { open } = Tree;
+  let opened: Tree | undefined;
+  vi.spyOn(Tree, 'open').mockImplementationOnce(async (...args) => {
+    opened = await open.apply(Tree, args);
+    opened.mknod(opened.root, 'f', { mode: 0o100644, ...OWNER });
+    a.ending.abort({ code: 'closed' });
+    return opened;
+  });
+  expect(await outcome(a.open())).toBe('closed');
+  expect(opened?.dirtyBytes).toBe(0);
+  expect(browser.locks.names).toEqual([]);
+  expect(await stored(browser)).toEqual(['f']);
 });
 
 describe('a first tab that cannot store everything', () => {

@@ -76,7 +76,7 @@ export class Holder {
     } catch (error) {
       holder.over = true;
       holder.keeper?.close();
-      await holder.store.close();
+      await (holder.open ? settled(holder.open.close()) : holder.store.close());
       holder.lock?.release();
       throw error;
     }
