@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 import { StoreError } from '../fs/tree/store.ts';
-import type { FromWorker } from './messages.ts';
+import type { FromWorker, Task } from './messages.ts';
 import { TaskCancelled, type TaskContext, TaskRefused, TaskRunner, type TaskTable } from './tasks.ts';
 
-/** A runner whose one task does what a test wants, and what it told the page. */
+/** A runner whose tasks do what a test wants, and what it told the page. */
 function runner(perform: (context: TaskContext) => Promise<undefined>) {
   const said: FromWorker[] = [];
   const clock = { now: 0 };
-  const table: TaskTable<'sync'> = { sync: (_task, context) => perform(context) };
+  const any = (_task: unknown, context: TaskContext): Promise<never> => perform(context) as Promise<never>;
+  const table: TaskTable<'sync' | 'copy-tree' | 'import-tree'> = { sync: any, 'copy-tree': any, 'import-tree': any };
   const tasks = new TaskRunner(
     // Nothing else is asked for here.
     table as TaskTable,
@@ -65,16 +66,27 @@ test('reports that follow each other closely are left out', async () => {
   ]);
 });
 
-test('all that are under way are given up at once, for a reason that each is told', async () => {
+test('all that are under way with the open tree are given up at once, for a reason that each is told', async () => {
   const { tasks, said } = runner(
     ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
   );
-  const running = [1, 2].map((id) => tasks.run(id, { do: 'sync' }));
-  tasks.cancelAll(new TaskCancelled('Another tab wants the tree.'));
-  await Promise.all(running);
+  const import_ = { do: 'import-tree', from: new Blob(), replace: false } as const;
+  const given: Task[] = [
+    { do: 'sync' },
+    { do: 'copy-tree', from: 'open', to: 'other' },
+    { do: 'copy-tree', from: 'other', to: 'open' },
+    { ...import_, name: 'other' },
+  ];
+  const running = given.map((task, i) => tasks.run(i + 1, task));
+  tasks.cancelOn('open', new TaskCancelled('Another tab wants the tree.'));
+  await Promise.all(running.slice(0, 2));
   const failed = { type: 'task-failed', code: 'cancelled', message: 'Another tab wants the tree.' };
   expect(said).toEqual([
     { ...failed, id: 1 },
     { ...failed, id: 2 },
   ]);
+  // The others go on.
+  for (const id of [3, 4]) tasks.cancel(id);
+  await Promise.all(running);
+  expect(said).toHaveLength(4);
 });

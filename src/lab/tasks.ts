@@ -34,6 +34,12 @@ export class TaskRefused extends Error {
   override readonly name = 'TaskRefused';
 }
 
+/** Whether a task needs the open tree: by its name, or because it names none. */
+function isOn(task: Task, name: string | undefined): boolean {
+  const { name: on, from } = task as { name?: unknown; from?: unknown };
+  return task.do === 'copy-tree' || task.do === 'rename-tree' ? from === name : on === undefined || on === name;
+}
+
 function explain(error: unknown): { code: TaskFailureCode; message: string } {
   if (error instanceof TaskCancelled) return { code: 'cancelled', message: error.message };
   if (error instanceof TaskRefused) return { code: 'refused', message: error.message };
@@ -45,7 +51,7 @@ export class TaskRunner {
   private readonly table: TaskTable;
   private readonly post: (message: FromWorker) => void;
   private readonly now: () => number;
-  private readonly running = new Map<number, AbortController>();
+  private readonly running = new Map<number, { task: Task; controller: AbortController }>();
 
   constructor(table: TaskTable, post: (message: FromWorker) => void, now: () => number) {
     this.table = table;
@@ -56,7 +62,7 @@ export class TaskRunner {
   /** Resolves when the task has been answered; never rejects. */
   async run(id: number, task: Task): Promise<void> {
     const controller = new AbortController();
-    this.running.set(id, controller);
+    this.running.set(id, { task, controller });
     let reported = Number.NEGATIVE_INFINITY;
     const context: TaskContext = {
       signal: controller.signal,
@@ -78,11 +84,13 @@ export class TaskRunner {
   }
 
   cancel(id: number): void {
-    this.running.get(id)?.abort(new TaskCancelled('It was given up.'));
+    this.running.get(id)?.controller.abort(new TaskCancelled('It was given up.'));
   }
 
-  /** Gives up whatever is under way. */
-  cancelAll(reason: TaskCancelled): void {
-    for (const controller of this.running.values()) controller.abort(reason);
+  /** Gives up whatever is under way with the open tree, whose name that is; what has to do with others goes on. */
+  cancelOn(name: string | undefined, reason: TaskCancelled): void {
+    for (const { task, controller } of this.running.values()) {
+      if (isOn(task, name)) controller.abort(reason);
+    }
   }
 }

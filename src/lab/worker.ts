@@ -97,7 +97,7 @@ async function startGuest({ assets, cmdline, options }: Start, how: 'now' | 'tak
       post({ type: 'failed', ...failure });
     },
     onKept: (message) => post({ type: 'failed', code: 'tree-wanted', message }),
-    onWanted: () => tasks.cancelAll(new TaskCancelled('Another tab takes the tree over.')),
+    onWanted: () => tasks.cancelOn(trees.current?.name, new TaskCancelled('Another tab takes the tree over.')),
     onError: fail,
   });
   opened = holder;
