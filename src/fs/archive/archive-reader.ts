@@ -6,6 +6,7 @@ import type { Entry, EntryType } from './entry.ts';
 import { BLOCK, decodeHeader, type Header, isZero, roundUp, Type, textOf } from './header.ts';
 import { decodeFlags } from './inode-flags.ts';
 import { decodeCount, decodePax, decodeTime, PAX_MAX, type PaxRecord, xattrOf } from './pax.ts';
+import { shown } from './shown.ts';
 import { mapOfRecords, readMap, readOldMap, whyNotSparse } from './sparse-map.ts';
 
 const UID_MAX = 2 ** 32 - 2;
@@ -189,7 +190,7 @@ export class ArchiveReader {
       refused: extended.refused,
     };
     if (header.mode === undefined) lacks.push('mode: no number');
-    if (TYPES[typeflag] === undefined) entry.refused ??= `type ${JSON.stringify(typeflag)} is unknown`;
+    if (TYPES[typeflag] === undefined) entry.refused ??= `type "${shown(typeflag)}" is unknown`;
     if (entry.type === 'character' || entry.type === 'block') checkDevice(entry);
     // By its name, or a record: what GNU tar lists in its own type for directories is no content.
     if (stored > 0 && entry.type !== 'file' && typeflag !== Type.gnuDirectory) {
@@ -207,7 +208,7 @@ export class ArchiveReader {
     const filetype = extended.get('SCHILY.filetype');
     if (type !== 'file') return type;
     if (filetype === 'socket') return 'socket';
-    if (filetype !== undefined && filetype !== 'regular') lacks.push(`type "${filetype}": taken for a file`);
+    if (filetype !== undefined && filetype !== 'regular') lacks.push(`type "${shown(filetype)}": taken for a file`);
     // As tars before POSIX.1-1988 wrote directories.
     return name.endsWith('/') ? 'directory' : 'file';
   }
@@ -219,7 +220,7 @@ export class ArchiveReader {
     }
     const { flags, unknown } = decodeFlags(extended.get('SCHILY.fflags') ?? '');
     entry.flags = flags;
-    for (const name of unknown) entry.lacks.push(`attribute "${name}"`);
+    if (unknown.length > 0) entry.lacks.push(`attributes "${shown(unknown.join(','))}"`);
     if (extended.get('SCHILY.acl.access') !== undefined || extended.get('SCHILY.acl.default') !== undefined) {
       entry.lacks.push('ACL: it is there as text with names of users');
     }
@@ -242,7 +243,7 @@ export class ArchiveReader {
       const realsize = extended.get('GNU.sparse.realsize') ?? extended.get('GNU.sparse.size');
       if (realsize === undefined) return;
       const size = decodeCount(realsize);
-      if (size === undefined) return refuse(`its size ${JSON.stringify(realsize)} is no number`);
+      if (size === undefined) return refuse(`its size "${shown(realsize)}" is no number`);
       entry.size = size;
       if (version === '1.0') {
         const read = await readMap(this.source, this.content);
@@ -253,7 +254,7 @@ export class ArchiveReader {
         const map = mapOfRecords(extended.records);
         if (!map) return refuse('its map of parts makes no sense');
         entry.parts = map;
-      } else return refuse(`version ${version} of sparse files is unknown`);
+      } else return refuse(`version ${shown(version)} of sparse files is unknown`);
     }
     const why = whyNotSparse({ map: entry.parts, size: entry.size }, this.content);
     if (why !== undefined) refuse(why);
@@ -272,7 +273,7 @@ function owner(key: 'uid' | 'gid', extended: Extended, inHeader: number | undefi
   const text = extended.get(key);
   const value = text === undefined ? inHeader : decodeCount(text);
   if (value !== undefined && value >= 0 && value <= UID_MAX) return value;
-  lacks.push(`${key}: ${text === undefined ? (value ?? 'no number') : JSON.stringify(text.slice(0, 40))}`);
+  lacks.push(`${key}: ${text === undefined ? (value ?? 'no number') : `"${shown(text)}"`}`);
   return 0;
 }
 
@@ -280,7 +281,7 @@ function timeOf(key: string, extended: Extended, lacks: string[]) {
   const text = extended.get(key);
   if (text === undefined) return undefined;
   const time = decodeTime(text);
-  if (!time) lacks.push(`${key}: ${JSON.stringify(text.slice(0, 40))} is no time`);
+  if (!time) lacks.push(`${key}: "${shown(text)}" is no time`);
   return time;
 }
 

@@ -3,7 +3,7 @@ import { Errno, PosixError } from '../../base/errno.ts';
 import { readerOf } from '../../base/iov.ts';
 import type { Saved } from '../tree/attributes.ts';
 import type { Inode } from '../tree/inode.ts';
-import { deviceNumber, S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG, S_IFSOCK } from '../tree/mode.ts';
+import { deviceNumber, PATH_MAX, S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG, S_IFSOCK } from '../tree/mode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { ArchiveError } from './archive-error.ts';
 import { ArchivePaths, LeftOut, type Place } from './archive-paths.ts';
@@ -11,12 +11,13 @@ import { ArchiveReader } from './archive-reader.ts';
 import { openBytes } from './byte-source.ts';
 import type { Entry, EntryType } from './entry.ts';
 import { Pace } from './pace.ts';
+import { cut, shown } from './shown.ts';
 
 /** What was left out is told by name up to this many. */
 const LEFT_MAX = 1000;
 
 export interface Left {
-  /** As the archive has it, a string of bytes; empty for the archive as a whole. */
+  /** As the archive has it, a string of bytes, cut where it is too long for any path; empty for the whole archive. */
   path: string;
   /** For people. */
   reason: string;
@@ -104,7 +105,7 @@ class Importer {
     try {
       const reader = new ArchiveReader(source);
       for (let entry = await reader.next(); entry; entry = await reader.next()) {
-        this.path = entry.path;
+        this.path = cut(entry.path, PATH_MAX);
         await this.entry(entry, reader);
       }
       if (!reader.ended) this.leave('', 'the archive has no mark of its end: something may be missing');
@@ -117,7 +118,7 @@ class Importer {
 
   private leave(path: string, reason: string): void {
     this.report.leftCount++;
-    if (this.report.left.length < LEFT_MAX) this.report.left.push({ path, reason });
+    if (this.report.left.length < LEFT_MAX) this.report.left.push({ path: cut(path, PATH_MAX), reason });
   }
 
   private async entry(entry: Entry, reader: ArchiveReader): Promise<void> {
@@ -244,6 +245,8 @@ class Importer {
       } catch (error) {
         if (!(error instanceof PosixError)) throw error;
         entry.lacks.push(`xattr ${shown(name)}: ${error}`);
+        // As would all that follow, and there may be millions.
+        if (error.errno === Errno.ENOSPC) break;
       }
     }
     const saved: Saved = { atime, mtime, ctime, btime, flags };
@@ -251,7 +254,3 @@ class Importer {
     tree.restore(inode, { ...saved, flags: 0 });
   }
 }
-
-/** A path in a message: what is not printed is escaped, and there is an end to it. */
-const shown = (path: string): string =>
-  path.slice(0, 200).replace(/[^\x20-\x7e]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
