@@ -216,6 +216,17 @@ describe('a download', () => {
     expect(Buffer.from(folder.files.get('chosen') as Uint8Array).equals(content)).toBe(true);
   });
 
+  test('to memory is as long as it says, and a hole of any size is small', async () => {
+    const short = blobFile();
+    await short.write(0, new Uint8Array(10));
+    expect((await short.finish(4))?.size).toBe(4);
+    const long = blobFile();
+    await long.write(2 ** 34, Uint8Array.of(7));
+    const blob = (await long.finish(2 ** 34 + 2)) as Blob;
+    expect(blob.size).toBe(2 ** 34 + 2);
+    expect(new Uint8Array(await blob.slice(2 ** 34 - 1).arrayBuffer())).toEqual(Uint8Array.of(0, 7, 0));
+  });
+
   test('given up, or without room, leaves nothing behind', async () => {
     const { tree } = await opened();
     const { inode } = await sparse(tree);

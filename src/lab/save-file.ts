@@ -83,11 +83,13 @@ export async function ownFile(root: FileSystemDirectoryHandle, now: number, rand
 /** Where the browser has no file system of its own. Blobs are the browser's to put on disk. */
 export function blobFile(): Sink {
   const parts: Blob[] = [];
+  // One for all holes, which may be larger than memory.
+  const hole = new Blob([new Uint8Array(PIECE)]);
   let end = 0;
   const zeros = (to: number): void => {
     while (end < to) {
       const length = Math.min(to - end, PIECE);
-      parts.push(new Blob([new Uint8Array(length)]));
+      parts.push(length === PIECE ? hole : hole.slice(0, length));
       end += length;
     }
   };
@@ -99,7 +101,8 @@ export function blobFile(): Sink {
     },
     async finish(size) {
       zeros(size);
-      return new Blob(parts);
+      // It may have been made shorter while it was written.
+      return new Blob(parts).slice(0, size);
     },
     async abandon() {
       parts.length = 0;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bytesAsText } from './byte-names.ts';
+import { bytesAsText, forTerminal } from './byte-names.ts';
 
 const bytes = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 
@@ -37,4 +37,10 @@ describe('names as text', () => {
       }),
     );
   });
+});
+
+it('a line for a terminal has nothing that it obeys', () => {
+  expect(forTerminal(`${bytesAsText('\x1b]0;\xc3\xa4\x07\xc2\x9b2J\x9b')}\n`)).toBe(
+    String.raw`\x1b]0;ä\x07\x9b2J\x9b\x0a`,
+  );
 });

@@ -38,3 +38,6 @@ export function bytesAsText(name: string): string {
   }
   return text;
 }
+
+/** A line for a terminal: what it would obey is escaped. */
+export const forTerminal = (line: string): string => line.replace(/\p{Cc}/gu, (control) => hex(control.charCodeAt(0)));

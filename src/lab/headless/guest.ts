@@ -9,7 +9,7 @@ import type { Tree } from '../../fs/tree/tree.ts';
 import { GuestGone, MAX_SCRIPT } from '../agent.ts';
 import { nodeidsOf } from '../nodeids.ts';
 import { isArchiveName, loadArchive, saveArchive } from './archive-files.ts';
-import { bytesAsText } from './byte-names.ts';
+import { bytesAsText, forTerminal } from './byte-names.ts';
 import { type GuestOptions, parseCommandLine, USAGE, UsageError } from './cli-options.ts';
 import { bootGuest, type GuestMachine, MachineEnded } from './guest-machine.ts';
 import { LoadError, loadFolder } from './load-folder.ts';
@@ -187,7 +187,8 @@ async function save(machine: GuestMachine, path: string, cut: Promise<never>): P
 /** Says on standard error what was left out and why. */
 function tell(what: string, { left, leftCount }: { left: Left[]; leftCount: number }): void {
   for (const { path, reason } of left.slice(0, TOLD_MAX)) {
-    process.stderr.write(`guest: ${what}: ${path === '' ? '' : `${bytesAsText(path)}: `}${reason}\n`);
+    const line = `guest: ${what}: ${path === '' ? '' : `${bytesAsText(path)}: `}${reason}`;
+    process.stderr.write(`${forTerminal(line)}\n`);
   }
   if (leftCount > TOLD_MAX) process.stderr.write(`guest: ${what}: ${leftCount - TOLD_MAX} more\n`);
 }
