@@ -221,10 +221,8 @@ describe('a download', () => {
     await short.write(0, new Uint8Array(10));
     expect((await short.finish(4))?.size).toBe(4);
     const long = blobFile();
-    await long.write(2 ** 34, Uint8Array.of(7));
-    const blob = (await long.finish(2 ** 34 + 2)) as Blob;
-    expect(blob.size).toBe(2 ** 34 + 2);
-    expect(new Uint8Array(await blob.slice(2 ** 34 - 1).arrayBuffer())).toEqual(Uint8Array.of(0, 7, 0));
+    await long.write(2 ** 35, Uint8Array.of(7));
+    expect((await long.finish(2 ** 35 + 2))?.size).toBe(2 ** 35 + 2);
   });
 
   test('given up, or without room, leaves nothing behind', async () => {
