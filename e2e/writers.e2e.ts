@@ -63,6 +63,32 @@ test('a second tab looks at the tree while the first one writes it, then takes i
   expect(await lab.run('ls; cat e')).toBe('a\nb\nc\ne\ntheirs');
 });
 
+/** The token in the tree's database of who wants it; `put`: left there before by a tab that is no more. */
+const heir = ({ page }: LabPage, put?: string): Promise<unknown> =>
+  page.evaluate(async (token) => {
+    const { name = '' } = (await indexedDB.databases()).find((one) => one.name?.startsWith('virtio-fs-lab:')) ?? {};
+    const done = <T>(request: IDBRequest<T>): Promise<T> =>
+      new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const database = await done(indexedDB.open(name));
+    const tree = database.transaction('tree', 'readwrite').objectStore('tree');
+    if (token !== undefined) tree.put(token, 'heir');
+    const there = await done(tree.get('heir'));
+    database.close();
+    return there;
+  }, put);
+
+test('a tab that died when it had asked for the tree does not get it: the first one goes on', async ({ lab, site }) => {
+  await lab.open(site);
+  expect(await heir(lab, 'dead')).toBe('dead');
+  await lab.run('echo more > a; sync');
+  await expect.poll(() => heir(lab)).toBeUndefined();
+  expect(await lab.run('cat a')).toBe('more');
+  await expect(lab.state).toHaveAttribute('data-stage', 'ready');
+});
+
 test('a first tab that cannot store everything keeps the tree, and both are told', async ({
   lab,
   browserContext,
