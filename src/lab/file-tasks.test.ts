@@ -220,9 +220,11 @@ describe('a download', () => {
     const short = blobFile();
     await short.write(0, new Uint8Array(10));
     expect((await short.finish(4))?.size).toBe(4);
+    const before = process.memoryUsage.rss();
     const long = blobFile();
     await long.write(3 * 2 ** 30, Uint8Array.of(7));
     expect((await long.finish(3 * 2 ** 30 + 2))?.size).toBe(3 * 2 ** 30 + 2);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(512 * MIB);
   });
 
   test('given up, or without room, leaves nothing behind', async () => {
