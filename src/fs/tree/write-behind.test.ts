@@ -1,5 +1,6 @@
 // Commits into a store that is full: what is given up for them, what is left out of them, and how often they are tried.
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { FaultyStore } from '../../../test/faulty-store.ts';
 import { MemoryStore } from '../../../test/memory-store.ts';
 import { QuotaStore } from '../../../test/quota-store.ts';
 import { Errno } from '../../base/errno.ts';
@@ -206,4 +207,20 @@ it('a file that becomes shorter within a chunk makes room, too', async () => {
   tree.setattr(file, { size: 10 });
   await tree.sync();
   expect(tree.dirtyBytes).toBe(0);
+});
+
+it('a sync that comes while a relaxed commit has all of it waits for a strict one', async () => {
+  const store = new FaultyStore(new MemoryStore());
+  const tree = await Tree.open(store);
+  let open = (): void => {};
+  store.commitGate = new Promise((resolve) => {
+    open = resolve;
+  });
+  tree.mknod(tree.root, 'file', { mode: S_IFREG | 0o644, ...owner });
+  await vi.advanceTimersByTimeAsync(200);
+  expect(store.attempts.map(({ durability }) => durability)).toEqual(['relaxed']);
+  const synced = tree.sync();
+  open();
+  await synced;
+  expect(store.stored.map(({ durability }) => durability)).toEqual(['relaxed', 'strict']);
 });
