@@ -67,14 +67,6 @@ test('5.20 a browser that is killed while its storage is full leaves what was fs
   expect((await lab.channel.run('echo more > more')).status, 'of a file that is made where there is no room').not.toBe(
     0,
   );
-
-  // What was removed is room for something else.
-  await lab.run('rm big-*; sync; echo more | dd of=more conv=fsync 2>/dev/null');
-  await fill(lab);
-  expect(
-    (await lab.channel.run('echo more > evenmore')).status,
-    'of a file that is made when it is full again',
-  ).not.toBe(0);
   // Names, truncations and deletions go on, and are stored without what finds no room; sync says that not all is.
   await lab.run('mv kept dir/moved; truncate -s 5000 cut; rm gone');
   await lab.channel.run('sync');
@@ -87,7 +79,7 @@ test('5.20 a browser that is killed while its storage is full leaves what was fs
     const again = await LabPage.on(await second.page());
     await again.open(site);
     expect(await again.run('md5sum < dir/moved')).toContain(sum);
-    expect(await again.run('cat more; stat -c %s cut; ls gone kept 2>/dev/null || true')).toBe('more\n5000');
+    expect(await again.run('stat -c %s cut; ls gone kept more 2>/dev/null || true')).toBe('5000');
     // Each file is as long as it says, and no chunk of its random bytes is missing before its end: that would be zeros.
     await again.run(`for f in $(find . -type f); do
       size=$(stat -c %s $f)
