@@ -1,23 +1,15 @@
 // What the person does to files from the page: put in, save, name, remove; one at a time, with its outcome in words.
 import { signal } from '@preact/signals';
-import type { FileRow, Taken, Task, TaskName, TaskResult, UploadEntry, UploadResult } from '../lab/messages.ts';
+import type { FileRow, Taken, Task, UploadEntry, UploadResult } from '../lab/messages.ts';
 import { ask, type Question } from './ask.tsx';
 import { type FilesModel, isFolder, ROOT_INO } from './files-model.ts';
-import { formatBytes, formatCount, showName, textOf } from './format.ts';
-import { type Lab, TaskError } from './lab-client.ts';
+import { counted, formatBytes, formatCount, showName, textOf } from './format.ts';
+import type { Lab } from './lab-client.ts';
 import { chooseFile, LARGE, offer } from './save.ts';
-import { begin, type Work } from './work.tsx';
+import { type Outcome, TaskDesk } from './task-desk.ts';
 
 /** Where the tree is in the guest. */
 export const MOUNT_POINT = '/mnt/lab';
-
-/** How something ended. */
-export interface Outcome {
-  kind: 'info' | 'warning';
-  text: string;
-  /** What it concerns, one a line. */
-  details: readonly string[];
-}
 
 /** A directory as the target of something. */
 export interface Target {
@@ -38,9 +30,6 @@ export function targetOf(row: FileRow | undefined): Target {
   if (isFolder(row)) return { ino: row.ino, path: guestPath(row) };
   return { ino: row.parent, path: `${MOUNT_POINT}${row.folder === '/' ? '' : showName(row.folder)}` };
 }
-
-const counted = (count: number, one: string, many: string): string =>
-  `${formatCount(count)} ${count === 1 ? one : many}`;
 
 /** Why a text cannot be a name; undefined where it can. */
 export function nameProblem(text: string): string | undefined {
@@ -67,46 +56,18 @@ export function uploadOutcome(result: UploadResult, count: number, into: string)
   return { kind: 'warning', text, details };
 }
 
-export class FileActions {
-  readonly work = signal<Work | undefined>(undefined);
-  readonly outcome = signal<Outcome | undefined>(undefined);
+export class FileActions extends TaskDesk {
   /** While folders that were dropped are looked through. */
   readonly looking = signal(false);
-  private readonly lab: Lab;
   private readonly files: FilesModel;
 
   constructor(lab: Lab, files: FilesModel) {
-    this.lab = lab;
+    super(lab);
     this.files = files;
   }
 
-  get busy(): boolean {
-    return this.work.value !== undefined || this.looking.value;
-  }
-
-  /** Does a task, shown while it runs. Undefined where it failed, which is told. */
-  private async run<Name extends TaskName>(
-    task: Task<Name>,
-    title: string,
-    unit: Work['unit'] = 'bytes',
-  ): Promise<TaskResult<Name> | undefined> {
-    const { work, done } = begin(this.lab, task, title, unit);
-    this.outcome.value = undefined;
-    this.work.value = work;
-    try {
-      return await done;
-    } catch (error) {
-      this.failed(title, error);
-      return undefined;
-    } finally {
-      this.work.value = undefined;
-    }
-  }
-
-  private failed(title: string, error: unknown): void {
-    if (!(error instanceof TaskError || error instanceof DOMException)) throw error;
-    const text = error instanceof TaskError && error.code === 'cancelled' ? 'given up.' : error.message;
-    this.outcome.value = { kind: 'warning', text: `${title}: ${text}`, details: [] };
+  override get busy(): boolean {
+    return super.busy || this.looking.value;
   }
 
   async upload(found: Promise<UploadEntry[]>, target: Target): Promise<void> {
@@ -117,8 +78,8 @@ export class FileActions {
     if (taken === undefined) return;
     const count = entries.filter(({ file }) => file !== undefined).length;
     const title = `${counted(count, 'file', 'files')} to ${target.path}`;
-    const result = await this.run({ do: 'upload', into: target.ino, entries, taken }, title);
-    if (result) this.outcome.value = uploadOutcome(result, count, target.path);
+    const done = await this.run({ do: 'upload', into: target.ino, entries, taken }, title);
+    if (done) this.outcome.value = uploadOutcome(done.result, count, target.path);
     await this.files.expand(target.ino, true);
   }
 
@@ -157,9 +118,9 @@ export class FileActions {
     // Asked before anything is awaited: browsers open the dialog for a click only.
     const chosen = row.size >= LARGE ? await chooseFile(name) : { handle: undefined };
     if (chosen === undefined) return;
-    const result = await this.run({ do: 'download', ino: row.ino, to: chosen.handle }, `Saving ${name}`);
-    if (result === undefined) return;
-    if (result.content) offer(result.content, name);
+    const done = await this.run({ do: 'download', ino: row.ino, to: chosen.handle }, `Saving ${name}`);
+    if (done === undefined) return;
+    if (done.result.content) offer(done.result.content, name);
     this.outcome.value = { kind: 'info', text: `${name} (${formatBytes(row.size)}) was saved.`, details: [] };
   }
 
@@ -169,10 +130,11 @@ export class FileActions {
     const chosen = await chooseFile(`${name}.tar`);
     if (chosen === undefined) return;
     const task: Task<'export-tree'> = { do: 'export-tree', name: tree, ino: row.ino, to: chosen.handle };
-    const result = await this.run(task, `Saving ${name}.tar`);
-    if (result === undefined) return;
-    if (result.content) offer(result.content, `${name}.tar`);
-    const text = `${guestPath(row)} was saved as ${name}.tar (${formatBytes(result.bytes)}).`;
+    const done = await this.run(task, `Saving ${name}.tar`);
+    if (done === undefined) return;
+    const { content, bytes } = done.result;
+    if (content) offer(content, `${name}.tar`);
+    const text = `${guestPath(row)} was saved as ${name}.tar (${formatBytes(bytes)}).`;
     this.outcome.value = { kind: 'info', text, details: [] };
   }
 
@@ -186,7 +148,7 @@ export class FileActions {
     const made = await this.run({ do: 'make-folder', parent: target.ino, name: answer.text }, 'New folder');
     if (made === undefined) return;
     await this.files.expand(target.ino, true);
-    await this.files.choose({ parent: target.ino, cookie: made.cookie });
+    await this.files.choose({ parent: target.ino, cookie: made.result.cookie });
   }
 
   async rename({ parent, cookie, name }: FileRow): Promise<void> {
@@ -200,7 +162,7 @@ export class FileActions {
       { do: 'rename-file', parent, cookie, name: answer.text },
       `Rename ${showName(name)}`,
     );
-    if (renamed) await this.files.choose({ parent, cookie: renamed.cookie });
+    if (renamed) await this.files.choose({ parent, cookie: renamed.result.cookie });
   }
 
   async remove(row: FileRow): Promise<void> {

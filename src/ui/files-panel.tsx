@@ -3,12 +3,13 @@ import { useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { CacheMode, LabOptions } from '../lab/messages.ts';
 import { chosenFiles, droppedEntries } from './dropped.ts';
-import { type FileActions, type Outcome, type Target, targetOf } from './file-actions.ts';
+import { type FileActions, type Target, targetOf } from './file-actions.ts';
 import { FilesGrid } from './files-grid.tsx';
 import { type FilesModel, isFile, isFolder } from './files-model.ts';
 import { formatCount } from './format.ts';
 import { Icon, type IconName } from './icons.tsx';
 import type { Lab } from './lab-client.ts';
+import type { Outcome } from './task-desk.ts';
 import { PAUSED, WorkBar } from './work.tsx';
 
 /** What the guest believes of what is changed behind its back, by the timeouts of the cache policy. */

@@ -117,3 +117,7 @@ export function textOf(name: string): string | undefined {
     return undefined;
   }
 }
+
+/** `1 file`, `2 files` */
+export const counted = (count: number, one: string, many: string): string =>
+  `${formatCount(count)} ${count === 1 ? one : many}`;

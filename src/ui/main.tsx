@@ -2,6 +2,7 @@
 import '@xterm/xterm/css/xterm.css';
 import './styles/base.css';
 import './styles/panes.css';
+import './styles/grid.css';
 import './styles/log.css';
 import './styles/detail.css';
 import './styles/files.css';

@@ -6,6 +6,7 @@ import type { FilesModel } from './files-model.ts';
 import { FilesPanel, FilesTools } from './files-panel.tsx';
 import type { Lab } from './lab-client.ts';
 import { LogTools, LogView } from './log-panel.tsx';
+import { Tabs } from './tabs.tsx';
 
 export type Side = 'log' | 'files';
 
@@ -22,11 +23,6 @@ interface SidePaneProps {
 }
 
 export function SidePane({ lab, files, actions, side }: SidePaneProps) {
-  const key = (event: KeyboardEvent): void => {
-    if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return;
-    side.value = side.value === 'log' ? 'files' : 'log';
-    document.getElementById(`tab-${side.value}`)?.focus();
-  };
   const isLog = side.value === 'log';
   return (
     <section
@@ -38,25 +34,7 @@ export function SidePane({ lab, files, actions, side }: SidePaneProps) {
       }}
     >
       <div class="pane-head">
-        <div role="tablist" aria-label="Requests and files" class="tabs">
-          {TABS.map(({ id, label }) => (
-            <button
-              key={id}
-              id={`tab-${id}`}
-              type="button"
-              role="tab"
-              aria-selected={side.value === id}
-              aria-controls={`side-${id}`}
-              tabIndex={side.value === id ? 0 : -1}
-              onClick={() => {
-                side.value = id;
-              }}
-              onKeyDown={key}
-            >
-              {label}
-            </button>
-          ))}
-        </div>
+        <Tabs label="Requests and files" tabs={TABS} chosen={side} panels="side" />
         {isLog ? <LogTools log={lab.log} /> : <FilesTools files={files} actions={actions} />}
       </div>
       <div class="screens">

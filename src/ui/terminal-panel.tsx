@@ -5,6 +5,7 @@ import { Icon } from './icons.tsx';
 import type { Lab } from './lab-client.ts';
 import { isLoading, Loading } from './loading.tsx';
 import { FailureCard, NoGuest, StageStrip } from './notices.tsx';
+import { Tabs } from './tabs.tsx';
 import { clipboardText, Screen } from './terminal.ts';
 import { isDark } from './theme.ts';
 
@@ -87,37 +88,12 @@ export function TerminalPanel({ lab }: { lab: Lab }) {
     if (text !== undefined) screens.current?.terminal.paste(text);
     else screens.current?.terminal.focus();
   };
-  const choose = (wanted: Tab): void => {
-    tab.value = wanted;
-  };
-  const key = (event: KeyboardEvent): void => {
-    if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return;
-    const other = tab.value === 'terminal' ? 'boot' : 'terminal';
-    choose(other);
-    document.getElementById(`tab-${other}`)?.focus();
-  };
   const failure = lab.failure.value;
 
   return (
     <section class="pane terminal-pane" id="terminal-pane" aria-label="Guest" data-region>
       <div class="pane-head">
-        <div role="tablist" aria-label="Guest" class="tabs">
-          {TABS.map(({ id, label }) => (
-            <button
-              key={id}
-              id={`tab-${id}`}
-              type="button"
-              role="tab"
-              aria-selected={tab.value === id}
-              aria-controls={`screen-${id}`}
-              tabIndex={tab.value === id ? 0 : -1}
-              onClick={() => choose(id)}
-              onKeyDown={key}
-            >
-              {label}
-            </button>
-          ))}
-        </div>
+        <Tabs label="Guest" tabs={TABS} chosen={tab} panels="screen" />
         <span class="hint">
           {pasteHint.value ? (
             <>

@@ -2,20 +2,17 @@
 import { signal } from '@preact/signals';
 import type { Checked, Finding, Imported, NamedTree, Task, TaskName, TaskResult } from '../lab/messages.ts';
 import { ask } from './ask.tsx';
-import type { Outcome } from './file-actions.ts';
-import { formatBytes, formatCount, showName } from './format.ts';
+import { counted, formatBytes, formatCount, showName } from './format.ts';
 import { type Lab, TaskError } from './lab-client.ts';
 import { optionsQuery } from './options.ts';
 import { chooseFile, offer } from './save.ts';
-import { begin, type Work } from './work.tsx';
+import { type Outcome, TaskDesk } from './task-desk.ts';
+import type { Work } from './work.tsx';
 
 /** What a check found in a tree. */
 export interface Findings extends Checked {
   tree: string;
 }
-
-const counted = (count: number, one: string, many: string): string =>
-  `${formatCount(count)} ${count === 1 ? one : many}`;
 
 /** Why a text cannot be the name of a new tree; undefined where it can. */
 export function treeNameProblem(text: string, trees: readonly NamedTree[]): string | undefined {
@@ -55,27 +52,20 @@ export function importOutcome(tree: string, { entries, bytes, left, leftCount }:
   return { kind: 'warning', text: `${put}; ${formatCount(leftCount)} left out, all or in part.`, details };
 }
 
-export class TreesModel {
+export class TreesModel extends TaskDesk {
   readonly trees = signal<readonly NamedTree[]>([]);
   /** Name of the one that the buttons act on. */
   readonly chosen = signal('');
-  readonly work = signal<Work | undefined>(undefined);
-  readonly outcome = signal<Outcome | undefined>(undefined);
   /** Of the last check, until something else is done. */
   readonly findings = signal<Findings | undefined>(undefined);
-  private readonly lab: Lab;
 
   constructor(lab: Lab) {
-    this.lab = lab;
+    super(lab);
     this.chosen.value = lab.options.tree;
   }
 
   get current(): NamedTree | undefined {
     return this.trees.value.find(({ name }) => name === this.chosen.value);
-  }
-
-  get busy(): boolean {
-    return this.work.value !== undefined;
   }
 
   /** Looks again which trees there are. */
@@ -91,29 +81,15 @@ export class TreesModel {
     }
   }
 
-  private failed(title: string, error: unknown): void {
-    if (!(error instanceof TaskError || error instanceof DOMException)) throw error;
-    const text = error instanceof TaskError && error.code === 'cancelled' ? 'given up.' : error.message;
-    this.outcome.value = { kind: 'warning', text: `${title}: ${text}`, details: [] };
-  }
-
-  /** Does a task, shown while it runs. Undefined where it failed, which is told. */
-  private async run<Name extends TaskName>(
+  protected override async run<Name extends TaskName>(
     task: Task<Name>,
     title: string,
     unit: Work['unit'] = 'bytes',
   ): Promise<{ result: TaskResult<Name> } | undefined> {
-    const { work, done } = begin(this.lab, task, title, unit);
-    this.outcome.value = undefined;
     this.findings.value = undefined;
-    this.work.value = work;
     try {
-      return { result: await done };
-    } catch (error) {
-      this.failed(title, error);
-      return undefined;
+      return await super.run(task, title, unit);
     } finally {
-      this.work.value = undefined;
       await this.refresh();
     }
   }
