@@ -249,7 +249,11 @@ describe('several tabs', () => {
           if (database?.startsWith('virtio-fs-lab:')) expect([...databases, ...nameless]).toContain(database);
         }
       }),
-      { numRuns: 150 },
+      {
+        numRuns: 150,
+        // A tree of 0.1.0 loses its name between two looks of the tab that wants the name.
+        examples: [[[[{ does: 'remove', name: 'a', to: 'a' }], [{ does: 'rename', name: 'b', to: 'a' }]]]],
+      },
     );
   });
 });

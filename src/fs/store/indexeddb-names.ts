@@ -129,8 +129,10 @@ export class TreeNames {
     const known = await this.read();
     const database = known.databases.get(name);
     if (database !== undefined || !isTreeName(name)) return database;
-    if (known.has(databaseName(name)) || !(await this.exists(databaseName(name)))) return undefined;
-    return this.change((now) => this.take(now, name));
+    const old = databaseName(name);
+    if (known.has(old) || !(await this.exists(old))) return undefined;
+    // Meanwhile another tab may have taken it, and its name away.
+    return this.change((now) => (now.has(old) ? { result: now.databases.get(name) } : this.take(now, name)));
   }
 
   private take(known: Known, name: string): Change<string> {
