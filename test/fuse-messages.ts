@@ -1,8 +1,11 @@
 // Requests as bytes, and a way for them to a server without a device between.
-import type { Exchange, Grants, RequestHandler } from '../src/base/exchange.ts';
-import { ArrayMemory, IovReader, IovWriter, Spans, stringToBytes } from '../src/base/iov.ts';
+import { ArrayExchange, type Used } from '../src/base/array-exchange.ts';
+import type { RequestHandler } from '../src/base/exchange.ts';
+import { stringToBytes } from '../src/base/iov.ts';
 import type { Struct } from '../src/base/struct.ts';
 import * as abi from '../src/fs/fuse/abi.ts';
+
+export { ArrayExchange as LoopExchange, type Used };
 
 export const IN_HEADER = 40;
 export const OUT_HEADER = 16;
@@ -10,12 +13,6 @@ export const OUT_HEADER = 16;
 /** Every flag that the virtio-fs driver of Linux 6.12 sends. */
 export const LINUX_FLAGS = 0x7bfffffb;
 export const LINUX_FLAGS2 = 0x1fd;
-
-/** What a chain came back with: `length` of the used element, and the bytes of the writable part up to it. */
-export interface Used {
-  readonly length: number;
-  readonly bytes: Uint8Array;
-}
 
 /** Carries one request to a server and gives back what was used. `capacity`: bytes of the writable part. */
 export type Transport = (request: Uint8Array, capacity: number, queue: number) => Used | Promise<Used>;
@@ -27,75 +24,11 @@ export interface LoopOptions {
   placed?: (request: Uint8Array) => boolean;
 }
 
-/** An exchange over memory of its own, as the device would hand it out. */
-export class LoopExchange implements Exchange {
-  readonly queue: number;
-  readonly head = 0;
-  readonly reader: IovReader;
-  readonly writer: IovWriter;
-  live = true;
-  record = 0;
-  /** How often complete() was called. */
-  completions = 0;
-  used: Used | undefined;
-  private readonly memory: ArrayMemory;
-  private readonly out: Spans;
-  private readonly placed: boolean;
-  private resolve: ((used: Used) => void) | undefined;
-
-  constructor(request: Uint8Array, capacity: number, queue: number, cuts: number[][], placed: boolean) {
-    this.queue = queue;
-    this.placed = placed;
-    this.memory = new ArrayMemory(new Uint8Array(request.length + capacity));
-    this.memory.bytes.set(request);
-    this.memory.bytes.fill(0xcc, request.length);
-    this.reader = new IovReader(this.memory, spansOf(0, request.length, cuts[0] ?? []));
-    this.out = spansOf(request.length, capacity, cuts[1] ?? []);
-    this.writer = new IovWriter(this.memory, this.out);
-  }
-
-  complete(length: number, grants?: Grants): void {
-    this.completions++;
-    if (this.completions > 1) return;
-    if (this.placed && this.live) grants?.take();
-    const start = this.memory.bytes.length - this.out.total;
-    this.used = { length, bytes: this.memory.bytes.slice(start, start + length) };
-    this.resolve?.(this.used);
-  }
-
-  /** The writable bytes behind what was used. */
-  get untouched(): Uint8Array {
-    return this.memory.bytes.subarray(this.memory.bytes.length - this.out.total + (this.used?.length ?? 0));
-  }
-
-  wait(): Used | Promise<Used> {
-    return (
-      this.used ??
-      new Promise((resolve) => {
-        this.resolve = resolve;
-      })
-    );
-  }
-}
-
-function spansOf(start: number, total: number, cuts: number[]): Spans {
-  const spans = new Spans();
-  let at = start;
-  let left = total;
-  for (const cut of [...cuts, total]) {
-    const length = Math.min(cut, left);
-    spans.push(at, length);
-    at += length;
-    left -= length;
-  }
-  return spans;
-}
-
 /** Straight into a handler, without a device between. */
 export function loop(handler: RequestHandler, options: LoopOptions = {}): Transport {
   return (request, capacity, queue) => {
     const cuts = options.cut ? [options.cut(request.length), options.cut(capacity)] : [];
-    const exchange = new LoopExchange(request, capacity, queue, cuts, options.placed?.(request) ?? true);
+    const exchange = new ArrayExchange(request, capacity, queue, cuts, options.placed?.(request) ?? true);
     handler.handle(exchange);
     return exchange.wait();
   };
