@@ -5,7 +5,7 @@ import type { Exchange } from '../base/exchange.ts';
 import { bytesToString } from '../base/iov.ts';
 import { attachToV86, type V86Attachment } from '../device/v86-bus.ts';
 import type { DeviceObserver } from '../device/virtio-device.ts';
-import { QUEUE_SIZE, VirtioFsDevice } from '../device/virtio-fs.ts';
+import { VirtioFsDevice } from '../device/virtio-fs.ts';
 import type { Negotiated } from '../fs/fuse/negotiate.ts';
 import { NodeTable } from '../fs/fuse/node-table.ts';
 import type { NodeidOptions } from '../fs/fuse/nodeid-table.ts';
@@ -15,6 +15,7 @@ import type { Inode } from '../fs/tree/inode.ts';
 import type { Tree } from '../fs/tree/tree.ts';
 import { Agent, GuestGone, type Job, type RunOptions } from './agent.ts';
 import { Emulator, type Ending, type MachineImage, type P9FileSystem } from './emulator.ts';
+import { LOCK_LIMITS } from './lock-limits.ts';
 import type { CacheMode, Counters, FailureCode, ProcessName, Stage } from './messages.ts';
 import { type RecordLimits, RecordLog } from './record-log.ts';
 import { Recorder } from './recorder.ts';
@@ -125,8 +126,7 @@ export class Lab {
       policy: policyOf(options),
       nodeids: options.nodeids ?? {},
       observer: { answered: (exchange, answer) => this.answered(exchange, answer) },
-      // Whoever waits keeps a place in the ring until another gives a lock back: the rest stays free for that.
-      lockLimits: { maxWaiting: QUEUE_SIZE / 4 },
+      lockLimits: LOCK_LIMITS,
     });
     const { recorder } = this;
     const observer: DeviceObserver = {

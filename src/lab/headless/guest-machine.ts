@@ -8,11 +8,12 @@ import type { Store } from '../../fs/tree/store.ts';
 import { Tree } from '../../fs/tree/tree.ts';
 import type { RunOptions } from '../agent.ts';
 import { type Failure, Lab, type MachineOptions, type StageChange } from '../lab.ts';
-import type { CacheMode, Like } from '../messages.ts';
+import type { CacheMode } from '../messages.ts';
 import { decode, type LogRecord, recordOffsets } from '../record.ts';
 import { findImage, type ImageChoice } from './image.ts';
+import { type TreeChoice, treeOptionsOf } from './lab-tree.ts';
 
-export interface GuestMachineOptions {
+export interface GuestMachineOptions extends TreeChoice {
   image?: ImageChoice;
   /** Words added to the kernel command line. */
   append?: string;
@@ -20,16 +21,9 @@ export interface GuestMachineOptions {
   memory?: number;
   cache?: CacheMode;
   writeback?: boolean;
-  /** File content that is kept in memory, MiB; undefined: as the tree has it. */
-  chunkCache?: number | undefined;
-  /** What all files together may take, MiB; undefined: what the store has room for. */
-  limit?: number | undefined;
   locks?: boolean;
   labels?: boolean;
-  like?: Like | undefined;
   nodeids?: NodeidOptions;
-  /** Whether inode numbers are given out again, the lowest free one first. */
-  reuseInodes?: boolean;
   tag?: string;
   /** Where the tree is kept; default: in memory. */
   store?: Store;
@@ -54,22 +48,13 @@ export class MachineEnded extends Error {
   override readonly name = 'MachineEnded';
 }
 
-/** Bytes of a block of ext4. */
-const HOST_BLOCK = 4096;
-
 /** Boots a guest and resolves when its first instruction runs. */
 export async function bootGuest(options: GuestMachineOptions = {}): Promise<GuestMachine> {
   const found = await findImage(options.image, options.signal);
   options.signal?.throwIfAborted();
   const tag = options.tag ?? 'lab';
   const words = [found.cmdline, tag === 'lab' ? '' : `lab.tag=${tag}`, options.append ?? ''];
-  const tree = await Tree.open(options.store ?? new MemoryStore(), {
-    reuseInodeNumbers: options.reuseInodes ?? false,
-    ...(options.chunkCache === undefined ? {} : { cacheLimit: options.chunkCache * 2 ** 20 }),
-    limit: options.limit === undefined ? undefined : options.limit * 2 ** 20,
-    // What the reference's host allocates in, so that holes and blocks are the same.
-    ...(options.like === undefined ? {} : { chunkSize: HOST_BLOCK }),
-  });
+  const tree = await Tree.open(options.store ?? new MemoryStore(), treeOptionsOf(options));
   try {
     await options.prepare?.(tree);
     options.signal?.throwIfAborted();

@@ -5,14 +5,14 @@ import { dirname, resolve } from 'node:path';
 import type { Left } from '../../fs/archive/import-archive.ts';
 import { DirStore } from '../../fs/store/dir-store.ts';
 import { MemoryStore } from '../../fs/store/memory-store.ts';
-import type { Tree } from '../../fs/tree/tree.ts';
 import { GuestGone, MAX_SCRIPT } from '../agent.ts';
 import { nodeidsOf } from '../nodeids.ts';
-import { isArchiveName, loadArchive, saveArchive } from './archive-files.ts';
+import { isArchiveName, saveArchive } from './archive-files.ts';
 import { bytesAsText, forTerminal } from './byte-names.ts';
 import { type GuestOptions, parseCommandLine, USAGE, UsageError } from './cli-options.ts';
 import { bootGuest, type GuestMachine, MachineEnded } from './guest-machine.ts';
-import { LoadError, loadFolder } from './load-folder.ts';
+import { loadPath } from './lab-tree.ts';
+import { LoadError } from './load-folder.ts';
 import { RequestLogFile } from './request-log.ts';
 import { checkSaveFolder, SaveError, saveFolder } from './save-folder.ts';
 import { treeDigest } from './tree-digest.ts';
@@ -79,6 +79,7 @@ async function withinLimits(options: GuestOptions, body: (cut: Promise<never>) =
 
 async function session(options: GuestOptions, script: Uint8Array | undefined, cut: Promise<never>): Promise<number> {
   let digest = 'empty';
+  let changes = 0;
   const ending = new AbortController();
   const booting = bootGuest({
     signal: ending.signal,
@@ -103,7 +104,8 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
     store: options.store === undefined ? new MemoryStore() : new DirStore(options.store),
     record: options.log === undefined ? 'off' : 'whole',
     prepare: async (tree) => {
-      if (options.load !== undefined) await load(tree, options.load, ending.signal);
+      changes = tree.counters.operations;
+      if (options.load !== undefined) tell('not loaded', await loadPath(tree, options.load, ending.signal));
       if (options.log !== undefined) digest = await treeDigest(tree);
     },
   });
@@ -124,7 +126,7 @@ async function session(options: GuestOptions, script: Uint8Array | undefined, cu
   let log: RequestLogFile | undefined;
   try {
     if (options.log !== undefined) {
-      log = new RequestLogFile(options.log, machine.lab.log, () => logHeader(options, machine, digest));
+      log = new RequestLogFile(options.log, machine.lab.log, () => logHeader(options, machine, digest, changes));
     }
     const status = await Promise.race([perform(options, script, machine), cut]);
     if (options.save !== undefined) await save(machine, options.save, cut);
@@ -160,11 +162,6 @@ async function checkSave(path: string): Promise<void> {
 /** Undefined where nothing is there, or to be seen. */
 const statOf = (path: string): Promise<Stats | undefined> => stat(path).catch(() => undefined);
 
-async function load(tree: Tree, path: string, signal: AbortSignal): Promise<void> {
-  if ((await statOf(path))?.isFile()) tell('not loaded', await loadArchive(tree, path, signal));
-  else await loadFolder(tree, path, signal);
-}
-
 /** Writes the tree as the guest left it, which is stopped first. */
 async function save(machine: GuestMachine, path: string, cut: Promise<never>): Promise<void> {
   machine.lab.close();
@@ -193,7 +190,13 @@ function tell(what: string, { left, leftCount }: { left: Left[]; leftCount: numb
   if (leftCount > TOLD_MAX) process.stderr.write(`guest: ${what}: ${leftCount - TOLD_MAX} more\n`);
 }
 
-function logHeader(options: GuestOptions, machine: GuestMachine, digest: string): Record<string, unknown> {
+/** `digest`: of the tree as the guest found it. `changes`: those of earlier runs, which took numbers that never come back. */
+function logHeader(
+  options: GuestOptions,
+  machine: GuestMachine,
+  digest: string,
+  changes: number,
+): Record<string, unknown> {
   const { negotiated } = machine.lab;
   return {
     cache: options.cache,
@@ -205,12 +208,15 @@ function logHeader(options: GuestOptions, machine: GuestMachine, digest: string)
     ...(options.failHandles === undefined ? {} : { failHandles: options.failHandles }),
     ...(options.wrong === undefined ? {} : { wrong: options.wrong }),
     ...(options.reuse ? { reuse: true } : {}),
+    ...(options.limit === undefined ? {} : { limit: options.limit }),
+    ...(options.chunkCache === undefined ? {} : { chunkCache: options.chunkCache }),
     tag: options.tag,
     policy: machine.server.session.policy,
     // Absent where the guest never mounted.
     ...(negotiated === undefined ? {} : { negotiated: { major: 7, ...negotiated } }),
     timeOrigin: performance.timeOrigin,
     tree: digest,
+    ...(changes === 0 ? {} : { changes }),
     ...(options.load === undefined ? {} : { load: options.load }),
     ...(options.store === undefined ? {} : { store: options.store }),
   };

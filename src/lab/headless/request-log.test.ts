@@ -13,7 +13,7 @@ import {
 } from '../../fs/fuse/abi.ts';
 import { decode, encode, RecordFlag } from '../record.ts';
 import { RecordLog } from '../record-log.ts';
-import { RequestLogFile, requestArguments, requestObject } from './request-log.ts';
+import { bytesCrc, RequestLogFile, requestArguments, requestObject } from './request-log.ts';
 
 function packed<F extends object>(type: Struct<F>, values: Partial<F>): Buffer {
   const bytes = Buffer.alloc(type.size);
@@ -81,8 +81,8 @@ describe('the object of a request', () => {
     const req = request(FUSE_OPCODE.FUSE_LOOKUP, 'a\xff\0');
     expect(requestObject(recordOf(req, { error: -2 }))).toEqual({
       ...{ seq: 1, queue: 1, head: 3, unique: 8, op: 'LOOKUP', nodeid: 1, path: '/a\\xff', pid: 7, uid: 0, gid: 0 },
-      ...{ args: { name: 'a\\xff' }, error: -2, insize: 45, outsize: 16 },
-      ...{ req: Buffer.from(req).toString('base64'), res: 'AQID' },
+      ...{ args: { name: 'a\\xff' }, error: -2, insize: 45, outsize: 16, room: 0 },
+      ...{ req: Buffer.from(req).toString('base64'), res: 'AQID', crc: bytesCrc(req, Uint8Array.of(1, 2, 3)) },
       ...{ available: 1.5, taken: 1.75, answered: 2, used: 2.25 },
     });
   });

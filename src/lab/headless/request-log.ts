@@ -1,5 +1,6 @@
 // The file of JSON lines: what the run was, then one object a request, written as it goes so that nothing is lost.
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { describeRequest, type Field, fields } from '../describe.ts';
 import { decode, type LogRecord, RecordFlag, recordOffsets } from '../record.ts';
 import type { RecordLog } from '../record-log.ts';
@@ -34,12 +35,15 @@ export function requestObject(record: LogRecord): Record<string, unknown> {
     ...(record.error === undefined ? {} : { error: record.error === 0 ? 0 : record.error }),
     insize: record.insize,
     outsize: record.outsize,
+    // What the reply had room for.
+    room: record.writable.reduce((sum, { length }) => sum + length, 0),
     ...(record.nlookup === 0 ? {} : { nlookup: record.nlookup }),
     // A rule of the protocol that the guest broke; a mistake of the lab.
     ...(record.flags & RecordFlag.VIOLATION ? { violation: true } : {}),
     ...(record.flags & RecordFlag.BUG ? { bug: true } : {}),
     req: base64(record.req),
     res: base64(record.res),
+    crc: bytesCrc(record.req, record.res),
     available: record.available,
     taken: record.taken,
   };
@@ -49,6 +53,9 @@ export function requestObject(record: LogRecord): Record<string, unknown> {
     ...(record.used > 0 ? { used: record.used } : {}),
   };
 }
+
+/** CRC-32 of a request's bytes and its reply's behind them: a line that was changed since is known by it. */
+export const bytesCrc = (req: Uint8Array, res: Uint8Array): number => crc32(res, crc32(req));
 
 const base64 = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
