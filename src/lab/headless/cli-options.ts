@@ -47,7 +47,7 @@ Options
                    FIFOs, sockets, xattrs and inode attributes, with owners only where root saves, and with times to
                    the microsecond. Nothing is saved where the guest or the lab failed, or the time was up
   --store DIR      keep the tree in this folder; without it the tree is in memory and gone at the end
-  --log FILE       write every request to a file of JSON lines
+  --log FILE       write every request to a file of JSON lines, which npm run replay takes
   --timeout SECS   give up after so many seconds, with status 124
   --help           this text
 
