@@ -1,5 +1,6 @@
 // A recording: the file that `npm run guest -- --log` wrote, read and checked for whether it can be replayed.
 import { createReadStream } from 'node:fs';
+import { parseHandleFailure } from '../../fs/fuse/handle-failure.ts';
 import { type CacheMode, type Policy, policyOf } from '../../fs/fuse/policy.ts';
 import type { HandleMode, Like, Wrong } from '../messages.ts';
 import { CACHE_MODES, HANDLE_MODES, LIKES, WRONGS } from './cli-options.ts';
@@ -120,7 +121,7 @@ function headerOf(object: Json): RecordingHeader {
     policy: policyAsRecorded(object.policy, known),
     like,
     handles: get.oneOf<HandleMode>('handles', HANDLE_MODES),
-    failHandles: get.text('failHandles'),
+    failHandles: get.kind('failHandles', (text) => parseHandleFailure(text) !== undefined),
     wrong: get.oneOf<Wrong>('wrong', WRONGS),
     reuse: get.truth('reuse'),
     limit: get.number('limit'),
@@ -191,6 +192,10 @@ function getter(object: Json, where: string) {
     number,
     text,
     needed: (name: string): number => number(name) ?? wrong(name),
+    kind(name: string, good: (text: string) => boolean): string | undefined {
+      const value = text(name);
+      return value === undefined || good(value) ? value : wrong(name);
+    },
     truth: (name: string): boolean => object[name] === true,
     oneOf<T extends string>(name: string, known: readonly T[]): T | undefined {
       const value = text(name);

@@ -107,6 +107,8 @@ function explain(error: unknown): string {
   return String(error);
 }
 
+// Also where it ends early, because a reply never comes and nothing is left to wait for.
+process.exitCode = NOT_REPLAYED;
 main(process.argv.slice(2)).then(
   (status) => {
     process.exitCode = status;

@@ -41,12 +41,7 @@ class Replayer {
 
   constructor({ header, requests }: Recording, tree: Tree, tell: (difference: string) => void) {
     const { policy } = header;
-    this.server = new FuseServer({
-      tree,
-      policy,
-      lockLimits: LOCK_LIMITS,
-      nodeids: nodeidsOf(header),
-    });
+    this.server = new FuseServer({ tree, policy, lockLimits: LOCK_LIMITS, nodeids: nodeidsOf(header) });
     this.requests = [...requests].sort((a, b) => begun(a) - begun(b) || a.seq - b.seq);
     this.tell = tell;
   }
