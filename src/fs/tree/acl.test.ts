@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Errno, PosixError } from '../../base/errno.ts';
+import { errnoOf } from '../../../test/errno-of.ts';
+import { Errno } from '../../base/errno.ts';
 import {
   ACL_GROUP,
   ACL_GROUP_OBJ,
@@ -20,15 +21,6 @@ import {
   serializeAcl,
 } from './acl.ts';
 
-const errnoOf = (run: () => unknown): number => {
-  try {
-    run();
-    return 0;
-  } catch (error) {
-    if (error instanceof PosixError) return error.errno;
-    throw error;
-  }
-};
 const plain = (tag: number, perm: number): AclEntry => ({ tag, perm, id: ACL_UNDEFINED_ID });
 
 const perm = fc.nat(7);

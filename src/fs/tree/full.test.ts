@@ -1,10 +1,12 @@
 // A store that is full: what is refused, what goes on, and what is in it when the tree is opened again.
+
 import { describe, expect, test } from 'vitest';
+import { errnoOf } from '../../../test/errno-of.ts';
 import { FaultyStore } from '../../../test/faulty-store.ts';
 import { MemoryStore } from '../../../test/memory-store.ts';
 import { QuotaStore } from '../../../test/quota-store.ts';
 import { contentOf } from '../../../test/tree-driver.ts';
-import { Errno, PosixError } from '../../base/errno.ts';
+import { Errno } from '../../base/errno.ts';
 import { readerOf } from '../../base/iov.ts';
 import { checkStored } from './check-stored.ts';
 import { checkTree } from './check-tree.ts';
@@ -16,15 +18,6 @@ const owner = { uid: 0, gid: 0 };
 const ENOSPC = { errno: Errno.ENOSPC };
 const make = (tree: Tree, name: string): Inode => tree.mknod(tree.root, name, { mode: 0o100644, ...owner });
 const bytes = (length: number, value = 1): ReturnType<typeof readerOf> => readerOf(new Uint8Array(length).fill(value));
-const errnoOf = (action: () => unknown): number => {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof PosixError) return error.errno;
-    throw error;
-  }
-  return 0;
-};
 
 interface Full {
   inner: MemoryStore;

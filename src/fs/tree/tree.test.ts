@@ -1,9 +1,10 @@
 // Rules of the tree that a random walk does not name: numbers, generations, times, paths, limits, sizes.
+
 import { describe, expect, test } from 'vitest';
+import { errnoOf } from '../../../test/errno-of.ts';
 import { FaultyStore } from '../../../test/faulty-store.ts';
 import { MemoryStore } from '../../../test/memory-store.ts';
 import { contentOf } from '../../../test/tree-driver.ts';
-import { PosixError } from '../../base/errno.ts';
 import { readerOf } from '../../base/iov.ts';
 import { checkTree } from './check-tree.ts';
 import type { Inode } from './inode.ts';
@@ -16,15 +17,6 @@ const open = (options: TreeOptions = {}): Promise<Tree> =>
   Tree.open(new MemoryStore(), { chunkSize: CHUNK, ...options });
 const make = (tree: Tree, name: string, dir = tree.root): Inode => tree.mknod(dir, name, { mode: 0o644, ...owner });
 const bytes = (length: number, value = 1): ReturnType<typeof readerOf> => readerOf(new Uint8Array(length).fill(value));
-const errnoOf = (action: () => unknown): number => {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof PosixError) return error.errno;
-    throw error;
-  }
-  return 0;
-};
 
 describe('5.5 5.6 numbers and generations', () => {
   test('the root is 1, generation 0; others get 1 to 2^31 - 1 from a base of the tree on', async () => {
