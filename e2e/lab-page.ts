@@ -1,23 +1,13 @@
 // The page as a person sees it: what the tests do with it, in their words.
 import { type Locator, type Page, expect as playwrightExpect } from '@playwright/test';
+import type { Stage as WorkerStage } from '../src/lab/messages.ts';
 import { type ChannelOptions, GuestChannel } from './guest-channel.ts';
 
 /** Long enough for a guest to boot on a machine that is busy; its own here, because the bench has no configuration. */
 const expect = playwrightExpect.configure({ timeout: 90_000 });
 
 /** Values of data-stage: where the lab is. */
-export type Stage =
-  | 'loading'
-  | 'opening-tree'
-  | 'booting'
-  | 'mounted'
-  | 'ready'
-  | 'rebooting'
-  | 'powered-off'
-  | 'stopped'
-  | 'viewing'
-  | 'idle'
-  | 'failed';
+export type Stage = 'loading' | WorkerStage | 'failed';
 
 export class LabPage {
   readonly page: Page;
